@@ -1,0 +1,135 @@
+/**
+ * The store: what an operation means, whoever asks. Knows extents and commits, no HTTP.
+ */
+
+import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
+
+export interface BucketInfo {
+  name: string
+  /** Milliseconds since the epoch. */
+  created: number
+  location: string
+  storageClass: StorageClass
+}
+
+export interface ObjectInfo {
+  key: string
+  size: number
+  /** Without quotes. */
+  etag: string
+  /** Milliseconds since the epoch. */
+  uploaded: number
+  /** 32 hex digits. */
+  versionId: string
+  storageClass: StorageClass
+  httpMetadata: HttpMetadata
+  /** Names in lower case, without `x-amz-meta-`. */
+  customMetadata: [name: string, value: string][]
+  checksums: Checksums
+}
+
+/** RFC 9110 section 13, over ETags without quotes and whole seconds. `*` in a list matches any object. */
+export interface Precondition {
+  ifMatch?: EntityTag[]
+  ifNoneMatch?: EntityTag[]
+  /** Milliseconds since the epoch, whole seconds. */
+  ifModifiedSince?: number
+  ifUnmodifiedSince?: number
+}
+
+export type EntityTag = '*' | { tag: string; weak: boolean }
+
+export type DigestName = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme'
+
+export interface PutOptions {
+  /** Bytes that `body` will yield, where the client said so. Fewer or more is the body's own error. */
+  size?: number
+  httpMetadata: HttpMetadata
+  customMetadata: [name: string, value: string][]
+  storageClass?: StorageClass
+  precondition?: Precondition
+  /** Digests to compute in the one pass over the bytes; MD5 always is. */
+  digests: readonly DigestName[]
+  /**
+   * Called once after the last byte with every digest asked for, before anything is committed.
+   * Throws to refuse the content; returns the digests to keep with the object.
+   */
+  verify?: (digests: Checksums) => Checksums
+}
+
+/** The bytes asked for: an offset into the object, and how many. */
+export type RangeRequest =
+  | { kind: 'from'; start: number; end?: number } // Both included, as in HTTP.
+  | { kind: 'suffix'; length: number }
+
+export interface GetOptions {
+  range?: RangeRequest
+  precondition?: Precondition
+}
+
+export type GetResult =
+  | { kind: 'object'; info: ObjectInfo; offset: number; length: number; body: AsyncIterable<Buffer> }
+  | { kind: 'not-modified'; info: ObjectInfo }
+  | { kind: 'range-not-satisfiable'; info: ObjectInfo }
+
+export type HeadResult =
+  | { kind: 'object'; info: ObjectInfo; offset: number; length: number }
+  | { kind: 'not-modified'; info: ObjectInfo }
+  | { kind: 'range-not-satisfiable'; info: ObjectInfo }
+
+export interface ListOptions {
+  prefix: string
+  /** Empty means none. */
+  delimiter: string
+  /** List only what is after this key or common prefix. */
+  startAfter: string
+  /** 0 to pageCountMax. */
+  limit: number
+}
+
+export interface ListResult {
+  objects: ObjectInfo[]
+  /** Common prefixes, the delimiter included. In order; `objects` and these share the limit. */
+  prefixes: string[]
+  isTruncated: boolean
+  /** The last key or prefix of this page: the `startAfter` of the next. */
+  last: string | undefined
+}
+
+export interface CopyOptions {
+  sourceBucket: string
+  sourceKey: string
+  sourcePrecondition?: Precondition
+  bucket: string
+  key: string
+  /** Replaces the source's metadata where given; absent keeps it. */
+  replace?: { httpMetadata: HttpMetadata; customMetadata: [name: string, value: string][] }
+  storageClass?: StorageClass
+  precondition?: Precondition
+}
+
+/**
+ * Every method rejects with R2dError: R2D_NO_SUCH_BUCKET, R2D_NO_SUCH_KEY, R2D_PRECONDITION_FAILED
+ * and the rest of errors.ts. What resolves is durable, and seen by every read that starts after.
+ */
+export interface Store {
+  createBucket(name: string, options: { location?: string; storageClass?: StorageClass }): Promise<BucketInfo>
+  headBucket(name: string): Promise<BucketInfo>
+  listBuckets(options: { prefix: string; startAfter: string; limit: number }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
+  deleteBucket(name: string): Promise<void>
+
+  put(bucket: string, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo>
+  /** The first bytes have been read and verified when this resolves; a later failure throws from `body`. */
+  get(bucket: string, key: string, options: GetOptions): Promise<GetResult>
+  head(bucket: string, key: string, options: GetOptions): Promise<HeadResult>
+  /** A key that is absent counts as deleted. */
+  delete(bucket: string, keys: readonly string[]): Promise<void>
+  copy(options: CopyOptions): Promise<ObjectInfo>
+  list(bucket: string, options: ListOptions): Promise<ListResult>
+}
+
+/** Who asks. Resolved by the gateway from a signature or from the socket that the request came by. */
+export interface Credentials {
+  /** The secret of an access key, or undefined if there is no such key. */
+  secret(accessKeyId: string): Promise<string | undefined>
+}
