@@ -3,6 +3,9 @@
  */
 
 import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
+import type { EntityTag, Precondition } from '../metadata/precondition.ts'
+
+export type { EntityTag, Precondition }
 
 export interface BucketInfo {
   name: string
@@ -27,17 +30,6 @@ export interface ObjectInfo {
   customMetadata: [name: string, value: string][]
   checksums: Checksums
 }
-
-/** RFC 9110 section 13, over ETags without quotes and whole seconds. `*` in a list matches any object. */
-export interface Precondition {
-  ifMatch?: EntityTag[]
-  ifNoneMatch?: EntityTag[]
-  /** Milliseconds since the epoch, whole seconds. */
-  ifModifiedSince?: number
-  ifUnmodifiedSince?: number
-}
-
-export type EntityTag = '*' | { tag: string; weak: boolean }
 
 export type DigestName = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme'
 
@@ -68,7 +60,13 @@ export interface GetOptions {
 }
 
 export type GetResult =
-  | { kind: 'object'; info: ObjectInfo; offset: number; length: number; body: AsyncIterable<Buffer> }
+  | {
+      kind: 'object'
+      info: ObjectInfo
+      offset: number
+      length: number
+      body: AsyncIterable<Buffer>
+    }
   | { kind: 'not-modified'; info: ObjectInfo }
   | { kind: 'range-not-satisfiable'; info: ObjectInfo }
 
@@ -113,12 +111,24 @@ export interface CopyOptions {
  * and the rest of errors.ts. What resolves is durable, and seen by every read that starts after.
  */
 export interface Store {
-  createBucket(name: string, options: { location?: string; storageClass?: StorageClass }): Promise<BucketInfo>
+  createBucket(
+    name: string,
+    options: { location?: string; storageClass?: StorageClass }
+  ): Promise<BucketInfo>
   headBucket(name: string): Promise<BucketInfo>
-  listBuckets(options: { prefix: string; startAfter: string; limit: number }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
+  listBuckets(options: {
+    prefix: string
+    startAfter: string
+    limit: number
+  }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
 
-  put(bucket: string, key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectInfo>
+  put(
+    bucket: string,
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: PutOptions
+  ): Promise<ObjectInfo>
   /** The first bytes have been read and verified when this resolves; a later failure throws from `body`. */
   get(bucket: string, key: string, options: GetOptions): Promise<GetResult>
   head(bucket: string, key: string, options: GetOptions): Promise<HeadResult>

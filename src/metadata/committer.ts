@@ -1,0 +1,78 @@
+/**
+ * The commit path as the folders left of this one see it.
+ *
+ * In the thread that owns the engine it is a `LocalCommitter`; in every other it is a
+ * `PortCommitter`, which speaks to that thread. Either way, what resolves is durable, and every read
+ * that starts after that, in any thread, sees it.
+ */
+
+import { R2dError } from '../errors.ts'
+import type { ExtentWriter, PlacementPolicy } from '../storage/extent-writer.ts'
+import type { SealedExtent } from '../storage/extent.ts'
+import type { GroupCommitter } from './group-committer.ts'
+import {
+  mutations,
+  type MutationName,
+  type MutationParameters,
+  type MutationResult,
+  type NewExtent
+} from './mutations.ts'
+
+/** A small extent that is still to be written, into the segments that all threads share. */
+export interface PendingExtent {
+  extent: SealedExtent
+  policy: PlacementPolicy
+}
+
+export interface Committer {
+  mutate<Name extends MutationName>(
+    name: Name,
+    parameters: MutationParameters<Name>
+  ): Promise<MutationResult<Name>>
+
+  /**
+   * Writes `pending` to every replica, then runs the mutation with it among its new extents: one trip to the
+   * committer for a small object, and one fdatasync a volume for all that arrive together.
+   */
+  mutateWithExtent<Name extends MutationName>(
+    name: Name,
+    parameters: MutationParameters<Name> & { extents: NewExtent[] },
+    pending: PendingExtent
+  ): Promise<MutationResult<Name>>
+}
+
+export class LocalCommitter implements Committer {
+  readonly #group: GroupCommitter
+  readonly #writer: ExtentWriter
+
+  constructor(group: GroupCommitter, writer: ExtentWriter) {
+    this.#group = group
+    this.#writer = writer
+  }
+
+  mutate<Name extends MutationName>(
+    name: Name,
+    parameters: MutationParameters<Name>
+  ): Promise<MutationResult<Name>> {
+    return this.#group.run(mutations[name], parameters)
+  }
+
+  async mutateWithExtent<Name extends MutationName>(
+    name: Name,
+    parameters: MutationParameters<Name> & { extents: NewExtent[] },
+    { extent, policy }: PendingExtent
+  ): Promise<MutationResult<Name>> {
+    const replicas = await this.#writer.write(extent, policy)
+    const extents = [...parameters.extents, { id: extent.id, size: extent.size, replicas }]
+
+    return this.mutate(name, { ...parameters, extents })
+  }
+}
+
+/** The committer is gone or going: the outcome of what was in flight is unknown to the caller. */
+export function committerUnavailable(cause?: unknown): R2dError {
+  return new R2dError('R2D_UNAVAILABLE', 'The commit service is restarting', {
+    cause,
+    hint: 'Repeat the request'
+  })
+}

@@ -1,0 +1,38 @@
+/**
+ * Every mutation of the metadata, by the name under which it travels to the committer.
+ */
+
+import { createBucket, removeBucket, setBucketState } from './mutations/bucket.ts'
+import { copyObject } from './mutations/copy-object.ts'
+import { createCredential } from './mutations/credential.ts'
+import { deleteObjects } from './mutations/delete-objects.ts'
+import { putObject } from './mutations/put-object.ts'
+import type { Mutation } from './transaction.ts'
+
+export type { NewExtent, NewPage } from './mutations/put-object.ts'
+
+// Each mutation has its own parameters and result; `any` lets one table hold them all, and the
+// mapped types below give every caller back the exact ones.
+type Registry = typeof registry
+
+const registry = {
+  putObject,
+  copyObject,
+  deleteObjects,
+  createBucket,
+  setBucketState,
+  removeBucket,
+  createCredential
+}
+
+export type MutationName = keyof Registry
+
+export type MutationParameters<Name extends MutationName> =
+  Registry[Name] extends Mutation<infer Parameters, unknown> ? Parameters : never
+
+export type MutationResult<Name extends MutationName> =
+  Registry[Name] extends Mutation<never, infer Result> ? Result : never
+
+export const mutations: {
+  [Name in MutationName]: Mutation<MutationParameters<Name>, MutationResult<Name>>
+} = registry

@@ -1,0 +1,83 @@
+/**
+ * Buckets come, are marked, and go.
+ *
+ * DeleteBucket is two commits, because "is empty" is a statement about a range, which no check of single keys can
+ * hold still: the first marks the bucket, so that no write enters it; what is in it is then looked
+ * at; the second removes it, or takes the mark away.
+ */
+
+import { R2dError } from '../../errors.ts'
+import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
+import type { Version, Versioned } from '../engine.ts'
+import { bucketKey, locationKey } from '../keys.ts'
+import type { Transaction } from '../transaction.ts'
+
+export interface CreateBucket {
+  name: string
+  record: BucketRecord
+}
+
+export async function createBucket(
+  transaction: Transaction,
+  { name, record }: CreateBucket
+): Promise<void> {
+  if ((await transaction.get(bucketKey(name))) !== undefined) {
+    throw new R2dError('R2D_BUCKET_EXISTS', `Bucket ${name} exists`)
+  }
+  if ((await transaction.get(locationKey(record.location))) === undefined) {
+    throw new R2dError('R2D_INVALID_LOCATION', `There is no location ${record.location}`)
+  }
+
+  transaction.put(bucketKey(name), encodeBucketRecord(record))
+}
+
+export interface SetBucketState {
+  name: string
+  id: Buffer
+  state: BucketRecord['state']
+}
+
+export async function setBucketState(
+  transaction: Transaction,
+  { name, id, state }: SetBucketState
+): Promise<void> {
+  const { record } = await requireRecord(transaction, name, id)
+  transaction.put(bucketKey(name), encodeBucketRecord({ ...record, state }))
+}
+
+export interface RemoveBucket {
+  name: string
+  id: Buffer
+  /** Of the bucket's row, read after it was marked and before the bucket was seen empty. */
+  version: Version
+}
+
+/**
+ * The row must not have been written since the bucket was seen empty: another DeleteBucket may have taken the mark
+ * away, an object come in, and a third have marked it again. R2D_CONFLICT: mark and look again.
+ */
+export async function removeBucket(
+  transaction: Transaction,
+  { name, id, version }: RemoveBucket
+): Promise<void> {
+  const { row, record } = await requireRecord(transaction, name, id)
+  if (record.state !== 'deleting' || row.version !== version) {
+    throw new R2dError('R2D_CONFLICT', `Bucket ${name} has changed while it was being deleted`)
+  }
+
+  transaction.delete(bucketKey(name))
+}
+
+async function requireRecord(
+  transaction: Transaction,
+  name: string,
+  id: Buffer
+): Promise<{ row: Versioned; record: BucketRecord }> {
+  const row = await transaction.get(bucketKey(name))
+  if (row !== undefined) {
+    const record = decodeBucketRecord(row.value)
+    if (record.id.equals(id)) return { row, record }
+  }
+
+  throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
+}

@@ -1,0 +1,59 @@
+/**
+ * CopyObject's commit: one more reference to what the source holds. No byte of content is read or written.
+ */
+
+import { R2dError } from '../../errors.ts'
+import { decodeExtentRecord, encodeExtentRecord } from '../extent-record.ts'
+import { extentKey, manifestPageKey } from '../keys.ts'
+import { decodeManifestPageRecord, encodeManifestPageRecord } from '../manifest-page-record.ts'
+import { decodeObjectRecord } from '../object-record.ts'
+import type { Transaction } from '../transaction.ts'
+import { distinct, replaceObject, type Destination } from './put-object.ts'
+
+export interface CopyObject extends Destination {
+  sourceRowKey: Buffer
+  /** The source must still be this version: it is what `value` was made from. */
+  sourceVersionId: Buffer
+  /** The encoded ObjectRecord of the copy: the source's manifest, its keys wrapped for the destination. */
+  value: Buffer
+}
+
+/** R2D_CONFLICT: the source is another version by now; read it again. */
+export async function copyObject(transaction: Transaction, copy: CopyObject): Promise<void> {
+  const found = await transaction.get(copy.sourceRowKey)
+  const source = found && decodeObjectRecord(found.value)
+  if (!source?.versionId.equals(copy.sourceVersionId)) {
+    throw new R2dError('R2D_CONFLICT', 'The source of the copy has changed')
+  }
+
+  // References first: replacing the source by its own copy discards what is referred to once more here.
+  const { manifest } = source
+  if (manifest.kind === 'inline') {
+    for (const id of distinct(manifest.slices.map(slice => slice.extentId))) {
+      const key = extentKey(id)
+      const record = decodeExtentRecord(await required(transaction, key))
+      transaction.put(key, encodeExtentRecord({ ...record, references: record.references + 1 }))
+    }
+  } else {
+    for (const id of distinct(manifest.pages.map(page => page.pageId))) {
+      const key = manifestPageKey(id)
+      const record = decodeManifestPageRecord(await required(transaction, key))
+      transaction.put(
+        key,
+        encodeManifestPageRecord({ ...record, references: record.references + 1 })
+      )
+    }
+  }
+
+  await replaceObject(transaction, copy, copy.value)
+}
+
+async function required(transaction: Transaction, key: Buffer): Promise<Buffer> {
+  const row = await transaction.get(key)
+  if (row !== undefined) return row.value
+
+  throw new R2dError(
+    'R2D_CORRUPT_RECORD',
+    `An object refers to a row that is missing: ${key.toString('hex')}`
+  )
+}

@@ -1,0 +1,114 @@
+/**
+ * PutObject's commit: the one step that makes an object durable and visible.
+ *
+ * Before it, every extent is durable on all its replicas. One batch makes the version current for its key, names its
+ * extents, and hands what the replaced version held to the release queue. After a crash before the
+ * batch, the extents have no row and are dead bytes; after one behind it, the object is whole.
+ */
+
+import { R2dError } from '../../errors.ts'
+import { decodeBucketRecord } from '../bucket-record.ts'
+import { encodeDiscardRecord } from '../discard-record.ts'
+import { encodeExtentRecord, type Replica } from '../extent-record.ts'
+import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
+import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
+import { evaluate, type Precondition } from '../precondition.ts'
+import type { Transaction } from '../transaction.ts'
+
+/** An extent that this commit is the first to refer to. */
+export interface NewExtent {
+  id: Buffer
+  /** Bytes of plaintext. */
+  size: number
+  replicas: Replica[]
+}
+
+/** A manifest page that this commit is the first to refer to. */
+export interface NewPage {
+  id: Buffer
+  /** The encoded ManifestPageRecord, with one reference. */
+  value: Buffer
+}
+
+/** Where an object goes, and what its arrival depends on. */
+export interface Destination {
+  bucket: string
+  /** The bucket must still be the one that the content was encrypted for. */
+  bucketId: Buffer
+  /** The object's row key. */
+  rowKey: Buffer
+  precondition?: Precondition | undefined
+  /** Milliseconds since the epoch. */
+  now: number
+}
+
+export interface PutObject extends Destination {
+  /** The encoded ObjectRecord. */
+  value: Buffer
+  extents: NewExtent[]
+  pages: NewPage[]
+}
+
+export async function putObject(transaction: Transaction, put: PutObject): Promise<void> {
+  await replaceObject(transaction, put, put.value)
+
+  for (const { id, size, replicas } of put.extents) {
+    transaction.put(extentKey(id), encodeExtentRecord({ size, references: 1, replicas }))
+  }
+  for (const { id, value } of put.pages) transaction.put(manifestPageKey(id), value)
+}
+
+/** Makes `value` the current version at `destination`, if the bucket and the precondition allow. */
+export async function replaceObject(
+  transaction: Transaction,
+  destination: Destination,
+  value: Buffer
+): Promise<void> {
+  const { rowKey, precondition, now } = destination
+  await requireBucket(transaction, destination)
+
+  const found = await transaction.get(rowKey)
+  const current = found && decodeObjectRecord(found.value)
+  if (precondition !== undefined && evaluate(precondition, current) !== 'holds') {
+    throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition does not hold')
+  }
+
+  if (current !== undefined) discard(transaction, current, now)
+  transaction.put(rowKey, value)
+}
+
+/** The bucket is there, takes writes, and is the one that the caller has read. */
+export async function requireBucket(
+  transaction: Transaction,
+  { bucket, bucketId }: { bucket: string; bucketId: Buffer }
+): Promise<void> {
+  const found = await transaction.get(bucketKey(bucket))
+  const record = found && decodeBucketRecord(found.value)
+  if (!record?.id.equals(bucketId)) {
+    throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${bucket}`)
+  }
+  if (record.state === 'deleting') {
+    throw new R2dError('R2D_CONFLICT', `Bucket ${bucket} is being deleted`)
+  }
+}
+
+/** Hands what a version refers to, on its way out, to the release queue. */
+export function discard(transaction: Transaction, version: ObjectRecord, now: number): void {
+  const { manifest } = version
+  const extentIds =
+    manifest.kind === 'inline' ? distinct(manifest.slices.map(slice => slice.extentId)) : []
+  const pageIds = manifest.kind === 'paged' ? distinct(manifest.pages.map(page => page.pageId)) : []
+  if (extentIds.length + pageIds.length === 0) return
+
+  transaction.put(
+    discardKey(version.versionId),
+    encodeDiscardRecord({ discarded: now, extentIds, pageIds })
+  )
+}
+
+/** A version refers to an extent or page once, however many slices of it it has. */
+export function distinct(ids: readonly Buffer[]): Buffer[] {
+  if (ids.length < 2) return [...ids]
+
+  return [...new Map(ids.map(id => [id.toString('latin1'), id])).values()]
+}

@@ -1,0 +1,110 @@
+/**
+ * CreateBucket, HeadBucket, ListBuckets, DeleteBucket.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { newKey, wrapKey } from '../crypto/key-wrap.ts'
+import { R2dError } from '../errors.ts'
+import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
+import { bucketKey, bucketRange, objectRange, parseBucketKey } from '../metadata/keys.ts'
+import type { StorageClass } from '../metadata/object-record.ts'
+import type { StoreContext } from './context.ts'
+import type { BucketInfo } from './store.ts'
+
+/** R2: 3 to 63 of a-z, 0-9 and `-`, a letter or digit at both ends. */
+const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
+
+/** How often a bucket may change under DeleteBucket before it gives up. */
+const attemptCountMax = 16
+
+export async function createBucket(
+  { committer, masterKey, defaultLocation, now }: StoreContext,
+  name: string,
+  { location, storageClass }: { location?: string; storageClass?: StorageClass }
+): Promise<BucketInfo> {
+  if (!bucketName.test(name)) {
+    throw new R2dError(
+      'R2D_INVALID_BUCKET_NAME',
+      `Bucket name ${JSON.stringify(name)} is not valid`,
+      {
+        hint: 'Use 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends'
+      }
+    )
+  }
+
+  const id = randomBytes(12)
+  const record: BucketRecord = {
+    id,
+    created: now(),
+    location: location ?? defaultLocation,
+    storageClass: storageClass ?? 'STANDARD',
+    wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
+    state: 'active'
+  }
+  await committer.mutate('createBucket', { name, record })
+
+  return toBucketInfo(name, record)
+}
+
+export async function headBucket({ buckets }: StoreContext, name: string): Promise<BucketInfo> {
+  return toBucketInfo(name, (await buckets.open(name)).record)
+}
+
+export async function listBuckets(
+  { metadata }: StoreContext,
+  { prefix, startAfter, limit }: { prefix: string; startAfter: string; limit: number }
+): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }> {
+  await using cursor = metadata.scan(bucketRange(prefix))
+  if (startAfter >= prefix && startAfter !== '') cursor.seek(bucketKey(`${startAfter}\0`))
+
+  const entries = await cursor.read(limit + 1)
+  const buckets = entries
+    .slice(0, limit)
+    .map(({ key, value }) => toBucketInfo(parseBucketKey(key), decodeBucketRecord(value)))
+  return { buckets, isTruncated: entries.length > limit }
+}
+
+export async function deleteBucket(context: StoreContext, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await deleteBucketOnce(context, name)
+      return
+    } catch (error) {
+      const isConflict = error instanceof R2dError && error.code === 'R2D_CONFLICT'
+      if (!isConflict || attempt === attemptCountMax) throw error
+    }
+  }
+}
+
+async function deleteBucketOnce(context: StoreContext, name: string): Promise<void> {
+  const { buckets, committer, metadata } = context
+  const { id } = (await buckets.open(name)).record
+  // Seen without the mark first: a bucket in use is not to refuse writes because somebody tried.
+  if (!(await isEmpty(context, id))) throw notEmpty(name)
+
+  await committer.mutate('setBucketState', { name, id, state: 'deleting' })
+  const row = await metadata.get(bucketKey(name))
+  if (row === undefined) throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
+
+  if (!(await isEmpty(context, id))) {
+    await committer.mutate('setBucketState', { name, id, state: 'active' })
+    throw notEmpty(name)
+  }
+  await committer.mutate('removeBucket', { name, id, version: row.version })
+}
+
+async function isEmpty({ metadata }: StoreContext, bucketId: Buffer): Promise<boolean> {
+  await using cursor = metadata.scan(objectRange(bucketId, Buffer.alloc(0)))
+
+  return (await cursor.read(1)).length === 0
+}
+
+function notEmpty(name: string): R2dError {
+  return new R2dError('R2D_BUCKET_NOT_EMPTY', `Bucket ${name} is not empty`, {
+    hint: 'Delete the objects in it first'
+  })
+}
+
+function toBucketInfo(name: string, { created, location, storageClass }: BucketRecord): BucketInfo {
+  return { name, created, location, storageClass }
+}

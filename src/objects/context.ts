@@ -1,0 +1,28 @@
+/**
+ * What the operations on the store work with. Built once a thread, passed to each.
+ */
+
+import type { Committer } from '../metadata/committer.ts'
+import type { Engine } from '../metadata/engine.ts'
+import type { ExtentReader } from '../storage/extent-reader.ts'
+import type { ExtentWriter } from '../storage/extent-writer.ts'
+import type { BucketCatalog } from './bucket-catalog.ts'
+
+export type MetadataReader = Pick<Engine, 'get' | 'getMany' | 'scan'>
+
+export interface StoreContext {
+  metadata: MetadataReader
+  committer: Committer
+  buckets: BucketCatalog
+  reader: ExtentReader
+  writer: ExtentWriter
+  masterKey: Buffer
+  /** Where a bucket goes for which nothing else was asked. */
+  defaultLocation: string
+  /** Milliseconds since the epoch. */
+  now: () => number
+  /** Bytes that the writes in this thread may hold: what they buffer shrinks as they get many. */
+  writeBufferSize: number
+  /** Writes in progress in this thread. */
+  writers: { count: number }
+}

@@ -1,0 +1,207 @@
+/**
+ * GetObject and HeadObject: row -> slices -> extents -> bytes.
+ */
+
+import assert from 'node:assert/strict'
+import { R2dError } from '../errors.ts'
+import { frameSize } from '../limits.ts'
+import { decodeExtentRecord, type ExtentRecord } from '../metadata/extent-record.ts'
+import { extentKey, normalizeKey, objectKey } from '../metadata/keys.ts'
+import { decodeObjectRecord, type ObjectRecord } from '../metadata/object-record.ts'
+import { evaluate } from '../metadata/precondition.ts'
+import type { OpenBucket } from './bucket-catalog.ts'
+import type { StoreContext } from './context.ts'
+import { slicesOf, type OpenSlice } from './manifest.ts'
+import { toObjectInfo } from './object-info.ts'
+import type { GetOptions, GetResult, HeadResult, RangeRequest } from './store.ts'
+
+/** Frames that one read fetches and opens: large enough for a disk, small enough to hold for each reader. */
+const windowFrameCount = 8
+
+export async function get(
+  context: StoreContext,
+  bucketName: string,
+  key: string,
+  options: GetOptions
+): Promise<GetResult> {
+  const { bucket, record, outcome } = await find(context, bucketName, key, options)
+  if (outcome.kind !== 'object') return outcome
+
+  const { offset, length } = outcome
+  const body = content(context, bucket, record, { offset, length })
+  // The first window is read here, so that content that cannot be read is an error, not a broken answer.
+  const first = await body.next()
+
+  return { ...outcome, body: resume(first, body) }
+}
+
+export async function head(
+  context: StoreContext,
+  bucketName: string,
+  key: string,
+  options: GetOptions
+): Promise<HeadResult> {
+  return (await find(context, bucketName, key, options)).outcome
+}
+
+/** R2D_NO_SUCH_KEY. */
+export async function readObject(
+  context: StoreContext,
+  bucket: OpenBucket,
+  key: string
+): Promise<ObjectRecord> {
+  const row = await context.metadata.get(objectKey(bucket.record.id, normalizeKey(key)))
+  if (row === undefined) throw new R2dError('R2D_NO_SUCH_KEY', `There is no object ${key}`)
+
+  return decodeObjectRecord(row.value)
+}
+
+async function find(
+  context: StoreContext,
+  bucketName: string,
+  key: string,
+  { range, precondition }: GetOptions
+): Promise<{ bucket: OpenBucket; record: ObjectRecord; outcome: HeadResult }> {
+  const bucket = await context.buckets.open(bucketName)
+  const record = await readObject(context, bucket, key)
+  const info = toObjectInfo(record)
+
+  if (precondition !== undefined) {
+    const verdict = evaluate(precondition, record)
+    if (verdict === 'failed') {
+      throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition does not hold')
+    }
+    if (verdict === 'not-modified') return { bucket, record, outcome: { kind: verdict, info } }
+  }
+
+  const resolved = resolve(range, record.size)
+  const outcome: HeadResult =
+    resolved === undefined
+      ? { kind: 'range-not-satisfiable', info }
+      : { kind: 'object', info, ...resolved }
+  return { bucket, record, outcome }
+}
+
+/** RFC 9110 section 14.1.2: an end past the object is cut, a start past it cannot be satisfied. */
+function resolve(
+  range: RangeRequest | undefined,
+  size: number
+): { offset: number; length: number } | undefined {
+  if (range === undefined) return { offset: 0, length: size }
+
+  if (range.kind === 'suffix') {
+    const length = Math.min(range.length, size)
+    return length === 0 ? undefined : { offset: size - length, length }
+  }
+
+  if (range.start >= size) return undefined
+  const end = Math.min(range.end ?? size - 1, size - 1)
+  assert(end >= range.start, 'The gateway refuses ranges that end before they start')
+  return { offset: range.start, length: end - range.start + 1 }
+}
+
+async function* resume(
+  first: IteratorResult<Buffer, void>,
+  rest: AsyncGenerator<Buffer, void, undefined>
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    if (first.done === true) return
+    yield first.value
+    yield* rest
+  } finally {
+    await rest.return()
+  }
+}
+
+interface Window {
+  slice: OpenSlice
+  extent: ExtentRecord
+  firstFrame: number
+  frameCount: number
+  /** Of the bytes wanted, within the window's plaintext. */
+  start: number
+  end: number
+}
+
+/** The bytes in order; the next window is being read while one is being sent. */
+async function* content(
+  context: StoreContext,
+  bucket: OpenBucket,
+  { manifest }: ObjectRecord,
+  range: { offset: number; length: number }
+): AsyncGenerator<Buffer, void, undefined> {
+  let ahead: Promise<Buffer> | undefined
+  try {
+    for await (const slices of slicesOf(manifest, bucket.key, range, context.metadata)) {
+      const extents = await readExtents(context, slices)
+      for (const window of windowsOf(slices, extents)) {
+        const current = ahead
+        const next = readWindow(context, window)
+        // Its failure is met when its turn comes, or not at all if the reader leaves before.
+        next.catch(() => undefined)
+        ahead = next
+        if (current !== undefined) yield await current
+      }
+    }
+    if (ahead !== undefined) yield await ahead
+  } finally {
+    // Nothing of this read goes on after the reader has left.
+    await ahead?.catch(() => undefined)
+  }
+}
+
+async function readExtents(
+  { metadata }: StoreContext,
+  slices: readonly OpenSlice[]
+): Promise<ExtentRecord[]> {
+  const rows = await metadata.getMany(slices.map(({ extentId }) => extentKey(extentId)))
+
+  return rows.map(row => {
+    if (row !== undefined) return decodeExtentRecord(row.value)
+    throw new R2dError('R2D_NO_SUCH_KEY', 'The object was deleted while it was being read')
+  })
+}
+
+function* windowsOf(
+  slices: readonly OpenSlice[],
+  extents: readonly ExtentRecord[]
+): Generator<Window, void, undefined> {
+  for (const [index, slice] of slices.entries()) {
+    const extent = extents[index]
+    assert(extent !== undefined)
+    const end = slice.offset + slice.length
+    assert(end <= extent.size, 'A slice is within its extent')
+
+    let offset = slice.offset
+    while (offset < end) {
+      const firstFrame = Math.floor(offset / frameSize)
+      const windowStart = firstFrame * frameSize
+      const windowEnd = Math.min(windowStart + windowFrameCount * frameSize, end)
+      const frameCount = Math.ceil((windowEnd - windowStart) / frameSize)
+      const [start, stop] = [offset - windowStart, windowEnd - windowStart]
+      yield { slice, extent, firstFrame, frameCount, start, end: stop }
+      offset = windowEnd
+    }
+  }
+}
+
+async function readWindow(context: StoreContext, window: Window): Promise<Buffer> {
+  const { slice, extent, firstFrame, frameCount, start, end } = window
+  const { extentId: id, key } = slice
+  const { size } = extent
+  try {
+    const { replicas } = extent
+    const bytes = await context.reader.read({ id, size, key, replicas }, firstFrame, frameCount)
+    return bytes.subarray(start, end)
+  } catch (error) {
+    if (!(error instanceof R2dError) || error.code !== 'R2D_EXTENT_UNREADABLE') throw error
+
+    // Repair and compaction move replicas, and the row with them: where it points now may be read.
+    const row = await context.metadata.get(extentKey(id))
+    if (row === undefined) throw error
+    const { replicas } = decodeExtentRecord(row.value)
+    if (JSON.stringify(replicas) === JSON.stringify(extent.replicas)) throw error
+    const bytes = await context.reader.read({ id, size, key, replicas }, firstFrame, frameCount)
+    return bytes.subarray(start, end)
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * ListObjects: keys in UTF-8 byte order, at one snapshot, with everything under a common prefix passed over by one seek.
+ */
+
+import { objectRange, parseObjectKey, prefixEnd } from '../metadata/keys.ts'
+import { decodeObjectRecord } from '../metadata/object-record.ts'
+import type { StoreContext } from './context.ts'
+import { toObjectInfo } from './object-info.ts'
+import type { ListOptions, ListResult } from './store.ts'
+
+/** Entries fetched at once: few where a prefix may end the run, more while none does. */
+const fetchCountMin = 16
+const fetchCountMax = 1024
+
+export async function list(
+  { buckets, metadata }: StoreContext,
+  bucketName: string,
+  { prefix, delimiter, startAfter, limit }: ListOptions
+): Promise<ListResult> {
+  const { record } = await buckets.open(bucketName)
+  const wanted = toBytes(prefix)
+  const divider = toBytes(delimiter)
+  const after = toBytes(startAfter)
+  const range = objectRange(record.id, wanted)
+  const page: ListResult = { objects: [], prefixes: [], isTruncated: false, last: undefined }
+
+  await using cursor = metadata.scan(range)
+  const rowKeyOf = (key: Buffer): Buffer => objectRange(record.id, key).gte
+  if (after.length > 0) cursor.seek(laterOf(range.gte, rowKeyOf(Buffer.concat([after, zero]))))
+
+  let fetchCount = divider.length === 0 ? Math.min(limit + 1, fetchCountMax) : fetchCountMin
+  for (;;) {
+    const entries = await cursor.read(fetchCount)
+    if (entries.length === 0) return page
+
+    fetchCount = Math.min(fetchCount * 2, fetchCountMax)
+    for (const entry of entries) {
+      const key = parseObjectKey(entry.key).key
+      const common = commonPrefix(key, wanted.length, divider)
+      const isListed = common !== undefined && common.equals(after)
+      if (!isListed && page.objects.length + page.prefixes.length === limit) {
+        return { ...page, isTruncated: true }
+      }
+
+      if (common === undefined) {
+        page.objects.push(toObjectInfo(decodeObjectRecord(entry.value)))
+        page.last = key.toString()
+        continue
+      }
+
+      if (!isListed) {
+        page.prefixes.push(common.toString())
+        page.last = common.toString()
+      }
+      const next = prefixEnd(rowKeyOf(common))
+      if (Buffer.compare(next, range.lt) >= 0) return page
+      cursor.seek(next)
+      fetchCount = fetchCountMin
+      break
+    }
+  }
+}
+
+const zero = Buffer.alloc(1)
+
+/** `key` up to and with the first delimiter behind the prefix. */
+function commonPrefix(key: Buffer, prefixLength: number, divider: Buffer): Buffer | undefined {
+  if (divider.length === 0) return undefined
+  const index = key.indexOf(divider, prefixLength)
+
+  return index === -1 ? undefined : key.subarray(0, index + divider.length)
+}
+
+function laterOf(a: Buffer, b: Buffer): Buffer {
+  return Buffer.compare(a, b) < 0 ? b : a
+}
+
+/** As keys are stored. Longer than any key is fine here: it just matches nothing. */
+function toBytes(text: string): Buffer {
+  return Buffer.from(text.normalize('NFC'))
+}

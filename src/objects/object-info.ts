@@ -1,0 +1,23 @@
+/**
+ * An object record as the store's callers see it: without keys and places.
+ */
+
+import type { ObjectRecord } from '../metadata/object-record.ts'
+import type { ObjectInfo } from './store.ts'
+
+export function toObjectInfo(record: ObjectRecord): ObjectInfo {
+  const { key, size, etag, uploaded, versionId, storageClass } = record
+  const { httpMetadata, customMetadata, checksums } = record
+
+  return {
+    key,
+    size,
+    etag,
+    uploaded,
+    versionId: versionId.toString('hex'),
+    storageClass,
+    httpMetadata,
+    customMetadata,
+    checksums
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The store over metadata and volumes: each operation is the file of its name.
+ */
+
+import { createBucket, deleteBucket, headBucket, listBuckets } from './bucket.ts'
+import type { StoreContext } from './context.ts'
+import { copy } from './copy.ts'
+import { deleteObjects } from './delete.ts'
+import { get, head } from './get.ts'
+import { list } from './list.ts'
+import { put } from './put.ts'
+import type { Store } from './store.ts'
+
+export function createObjectStore(context: StoreContext): Store {
+  return {
+    createBucket: (name, options) => createBucket(context, name, options),
+    headBucket: name => headBucket(context, name),
+    listBuckets: options => listBuckets(context, options),
+    deleteBucket: name => deleteBucket(context, name),
+    put: (bucket, key, body, options) => put(context, bucket, key, body, options),
+    get: (bucket, key, options) => get(context, bucket, key, options),
+    head: (bucket, key, options) => head(context, bucket, key, options),
+    delete: (bucket, keys) => deleteObjects(context, bucket, keys),
+    copy: options => copy(context, options),
+    list: (bucket, options) => list(context, bucket, options)
+  }
+}
