@@ -2,7 +2,10 @@
  * The bucket record.
  */
 
-import type { StorageClass } from './object-record.ts'
+import { wrappedKeySize } from '../crypto/key-wrap.ts'
+import { RowReader, RowWriter } from './row-codec.ts'
+
+import { decodeStorageClass, encodeStorageClass, type StorageClass } from './object-record.ts'
 
 export interface BucketRecord {
   /** 12 bytes, random: the prefix of its objects' row keys, so that a name used again starts empty. */
@@ -16,4 +19,40 @@ export interface BucketRecord {
   wrappedKey: Buffer
   /** `deleting` refuses writes while DeleteBucket makes sure that nothing is in it. */
   state: 'active' | 'deleting'
+}
+
+export const bucketIdSize = 12
+
+const stateCodes = { active: 0, deleting: 1 } as const
+
+export function encodeBucketRecord(record: BucketRecord): Buffer {
+  const row = new RowWriter('bucket', 1)
+  row.fixed(record.id, bucketIdSize)
+  row.unsigned(record.created)
+  row.text(record.location)
+  row.byte(encodeStorageClass(record.storageClass))
+  row.fixed(record.wrappedKey, wrappedKeySize)
+  row.byte(stateCodes[record.state])
+  return row.finish()
+}
+
+export function decodeBucketRecord(bytes: Buffer): BucketRecord {
+  const row = new RowReader('bucket', 1, bytes)
+  const record = {
+    id: row.fixed(bucketIdSize),
+    created: row.unsigned(),
+    location: row.text(),
+    storageClass: decodeStorageClass(row),
+    wrappedKey: row.fixed(wrappedKeySize),
+    state: decodeState(row)
+  }
+  row.finish()
+  return record
+}
+
+function decodeState(row: RowReader): BucketRecord['state'] {
+  const code = row.byte()
+  if (code === stateCodes.active) return 'active'
+  if (code === stateCodes.deleting) return 'deleting'
+  throw row.corrupt('its state is unknown')
 }

@@ -7,7 +7,7 @@
  * transaction, and takes time and randomness as arguments.
  */
 
-import type { Check, Put, Versioned } from './engine.ts'
+import type { Versioned } from './engine.ts'
 
 export interface Transaction {
   get(key: Buffer): Promise<Versioned | undefined>
@@ -20,10 +20,3 @@ export type Mutation<Arguments, Result> = (
   transaction: Transaction,
   parameters: Arguments
 ) => Promise<Result>
-
-/** What a finished transaction asks the engine to apply. */
-export interface Changes {
-  checks: Check[]
-  puts: Put[]
-  deletes: Buffer[]
-}

@@ -1,0 +1,51 @@
+/**
+ * The committer thread: the one place that decides the order of commits.
+ *
+ * A thread of its own, because the engine's batch write blocks while the WAL syncs: what arrives meanwhile is the next
+ * group. It also appends the small extents of all threads, so that one fdatasync a volume serves them all.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { LocalCommitter } from '../src/metadata/committer.ts'
+import { serveCommitter } from '../src/metadata/committer-port.ts'
+import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import { openEngine, openVolumes } from './parts.ts'
+import type { FromWorker, SharedParts, ToWorker } from './thread-messages.ts'
+
+const parent = parentPort
+if (parent === null) throw new TypeError('The committer runs in a worker thread')
+
+const parts = workerData as SharedParts
+const tell = (message: FromWorker): void => {
+  parent.postMessage(message)
+}
+
+const engine = await openEngine(parts.metadata)
+const volumes = await openVolumes(parts, fault => {
+  tell({ kind: 'fault', fault })
+})
+const group = new GroupCommitter(engine)
+const writer = new ExtentWriter({ volumes })
+const committer = new LocalCommitter(group, writer)
+
+parent.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'committer':
+      serveCommitter(message.port, committer)
+      break
+    case 'stop':
+      void stop()
+      break
+  }
+})
+tell({ kind: 'ready', port: 0 })
+
+/** The gateways have ended by now: nothing new arrives. */
+async function stop(): Promise<void> {
+  await group.close()
+  await writer.close()
+  await engine[Symbol.asyncDispose]()
+  tell({ kind: 'stopped' })
+  process.exit(0)
+}

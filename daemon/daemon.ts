@@ -1,0 +1,280 @@
+/**
+ * The daemon: starts the parts in order and stops them in reverse.
+ *
+ *     engine (the lock) -> store, keys -> volumes -> threads -> first access key -> control socket
+ */
+
+import { mkdirSync } from 'node:fs'
+import net from 'node:net'
+import { once } from 'node:events'
+import type { Logger } from 'pino'
+import { R2dError } from '../src/errors.ts'
+import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
+import type { Engine } from '../src/metadata/engine.ts'
+import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
+import { createObjectStore } from '../src/objects/object-store.ts'
+import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import type { VolumeSet } from '../src/storage/volume-set.ts'
+import { FaultLog } from './fault-log.ts'
+import { Gateway } from './gateway.ts'
+import { openStore, type OpenedStore } from './open-store.ts'
+import { buildContext, openEngine, openVolumes } from './parts.ts'
+import type { Counters, FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
+import { Threads } from './threads.ts'
+
+export interface DaemonSettings {
+  host: string
+  /** 0 means any free port. */
+  port: number
+  domains: string[]
+  threadCount: number
+  engine: 'rocksdb' | 'classic-level'
+  metadataPath: string
+  volumesPath: string
+  runPath: string
+  /** The unix socket of gateway thread `n`. */
+  socketPath: (n: number) => string
+  readMasterKey: () => Promise<Buffer>
+  makeMasterKey: () => Promise<Buffer>
+  stopTimeoutMs: number
+  /** Made at the first start, if asked for. */
+  firstBucket: string | undefined
+  logLevel: string
+}
+
+/** Bytes that the writes of all threads may hold. */
+const writeBufferSize = 128 * 1024 * 1024
+
+/** What serves requests: threads, or this thread where the engine cannot be shared. */
+interface Serving {
+  port: number
+  socketPaths: string[]
+  threadCount: number
+  counters: () => Counters
+  restartCount: () => number
+  stop: (timeoutMs: number) => Promise<void>
+}
+
+export class Daemon {
+  readonly started = Date.now()
+  readonly faults = new FaultLog()
+  readonly settings: DaemonSettings
+  readonly #log: Logger
+  readonly #onFatal: (error: Error) => void
+  #engine: Engine | undefined
+  #opened: OpenedStore | undefined
+  #volumes: VolumeSet | undefined
+  #serving: Serving | undefined
+
+  private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
+    this.settings = settings
+    this.#log = log
+    this.#onFatal = onFatal
+  }
+
+  /** `onFatal`: a bug was met in a thread, and the process is to end without another write. */
+  static async start(
+    settings: DaemonSettings,
+    log: Logger,
+    onFatal: (error: Error) => void
+  ): Promise<Daemon> {
+    const daemon = new Daemon(settings, log, onFatal)
+    await daemon.#start()
+    return daemon
+  }
+
+  get store(): OpenedStore {
+    return required(this.#opened)
+  }
+
+  get volumes(): VolumeSet {
+    return required(this.#volumes)
+  }
+
+  get serving(): Serving {
+    return required(this.#serving)
+  }
+
+  get endpoint(): string {
+    const { host } = this.settings
+    const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+    return `http://${name}:${this.serving.port}`
+  }
+
+  /** The access keys, opened: for their owner only, over the control socket. */
+  get credentials(): CredentialCatalog {
+    return new CredentialCatalog(required(this.#engine), this.store.masterKey)
+  }
+
+  async stop(): Promise<void> {
+    await this.#serving?.stop(this.settings.stopTimeoutMs)
+    await this.#engine?.[Symbol.asyncDispose]()
+    this.#log.info('stopped')
+  }
+
+  async #start(): Promise<void> {
+    const { settings } = this
+    mkdirSync(settings.metadataPath, { recursive: true, mode: 0o700 })
+    mkdirSync(settings.runPath, { recursive: true, mode: 0o700 })
+    const metadata = { engine: settings.engine, path: settings.metadataPath, handle: undefined }
+    const engine = await openEngine(metadata)
+    this.#engine = engine
+    try {
+      const { volumesPath, readMasterKey, makeMasterKey } = settings
+      const now = Date.now()
+      const opened = await openStore({ engine, volumesPath, readMasterKey, makeMasterKey, now })
+      this.#opened = opened
+      const parts = this.#sharedParts(engine, opened)
+      this.#volumes = await openVolumes(parts, this.#report)
+      await requireFreePort(settings)
+      await this.#prepare(engine, opened)
+      this.#serving =
+        engine.handle === undefined
+          ? await this.#serveHere(engine, parts)
+          : await this.#serveInThreads(parts)
+    } catch (error) {
+      await engine[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  #sharedParts(engine: Engine, { record, masterKey, volumes }: OpenedStore): SharedParts {
+    const { metadataPath, logLevel } = this.settings
+    return {
+      metadata: { engine: engine.name, path: metadataPath, handle: engine.handle },
+      storeId: record.id,
+      masterKey,
+      volumes,
+      defaultLocation: record.defaultLocation,
+      logLevel
+    }
+  }
+
+  /** The first access key and bucket, before anybody else can commit. */
+  async #prepare(engine: Engine, { masterKey, record }: OpenedStore): Promise<void> {
+    const group = new GroupCommitter(engine)
+    const writer = new ExtentWriter({ volumes: this.volumes })
+    const committer: Committer = new LocalCommitter(group, writer)
+    const catalog = new CredentialCatalog(engine, masterKey)
+    if ((await catalog.list()).length === 0) {
+      await createCredential(committer, masterKey, { description: 'first key', now: Date.now() })
+    }
+
+    const { firstBucket } = this.settings
+    if (firstBucket !== undefined) {
+      const { defaultLocation } = record
+      const parts = { masterKey, defaultLocation }
+      const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
+      await store.createBucket(firstBucket, {}).catch((error: unknown) => {
+        if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error
+      })
+    }
+    await group.close()
+    await writer.close()
+  }
+
+  #inner(metadata: Engine, committer: Committer) {
+    return { metadata, committer, volumes: this.volumes, report: this.#report, writeBufferSize }
+  }
+
+  async #serveInThreads(parts: SharedParts): Promise<Serving> {
+    const { threadCount } = this.settings
+    const threads = await Threads.start(
+      parts,
+      Array.from({ length: threadCount }, (_, n) => this.#gatewaySettings(n, threadCount)),
+      {
+        onFault: this.#report,
+        onLog: (level, message, fields) => {
+          this.#log[level](fields, message)
+        },
+        onFatal: this.#onFatal
+      }
+    )
+
+    return {
+      port: threads.port,
+      socketPaths: threads.socketPaths,
+      threadCount,
+      counters: () => threads.counters,
+      restartCount: () => threads.restartCount,
+      stop: timeoutMs => threads.stop(timeoutMs)
+    }
+  }
+
+  async #serveHere(engine: Engine, parts: SharedParts): Promise<Serving> {
+    const group = new GroupCommitter(engine)
+    const writer = new ExtentWriter({ volumes: this.volumes })
+    const context = buildContext(parts, this.#inner(engine, new LocalCommitter(group, writer)))
+    const settings = this.#gatewaySettings(0, 1)
+    const gateway = await Gateway.start(context, settings, {
+      info: (message, fields) => {
+        this.#log.info(fields, message)
+      },
+      warn: (message, fields) => {
+        this.#log.warn(fields, message)
+      },
+      error: (message, fields) => {
+        this.#log.error(fields, message)
+      }
+    })
+
+    return {
+      port: gateway.port,
+      socketPaths: [settings.socketPath],
+      threadCount: 1,
+      counters: () => gateway.counters,
+      restartCount: () => 0,
+      stop: async timeoutMs => {
+        await gateway.stop(timeoutMs)
+        await group.close()
+        await writer.close()
+        await context.writer.close()
+        await context.reader.close()
+      }
+    }
+  }
+
+  #gatewaySettings(n: number, threadCount: number): GatewaySettings {
+    const { host, port, domains, socketPath } = this.settings
+    return {
+      host,
+      port,
+      sharesPort: threadCount > 1,
+      socketPath: socketPath(n),
+      domains,
+      writeBufferSize: Math.floor(writeBufferSize / threadCount)
+    }
+  }
+
+  readonly #report = (fault: FaultReport): void => {
+    this.faults.add(fault)
+    this.#log.warn({ ...fault }, 'a volume failed an operation')
+  }
+}
+
+/**
+ * Threads share the port by SO_REUSEPORT, which another daemon of the same user could join, and get half of the
+ * requests. A listener without the option finds out whether anybody is there.
+ */
+async function requireFreePort({ host, port }: DaemonSettings): Promise<void> {
+  if (port === 0) return
+
+  const probe = net.createServer()
+  probe.listen({ host, port })
+  try {
+    await once(probe, 'listening')
+  } catch (error) {
+    throw new R2dError('R2D_INVALID_CONFIG', `Cannot listen on ${host}:${port}`, {
+      cause: error,
+      hint: 'Stop what uses the port, or choose another one with --port or R2D_S3_PORT'
+    })
+  }
+  probe.close()
+  await once(probe, 'close')
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError('The daemon has not started')
+  return value
+}

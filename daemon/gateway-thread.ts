@@ -1,0 +1,71 @@
+/**
+ * A gateway thread: serves requests, reads metadata through the shared handle, asks the committer for writes.
+ */
+
+import { parentPort, workerData } from 'node:worker_threads'
+import { PortCommitter } from '../src/metadata/committer-port.ts'
+import { Gateway } from './gateway.ts'
+import { buildContext, openEngine, openVolumes } from './parts.ts'
+import type {
+  FaultReport,
+  FromWorker,
+  GatewaySettings,
+  SharedParts,
+  ToWorker
+} from './thread-messages.ts'
+
+/** How often the counters go to the main thread, milliseconds. */
+const countersIntervalMs = 500
+
+const parent = parentPort
+if (parent === null) throw new TypeError('A gateway thread is a worker thread')
+
+const { parts, settings } = workerData as { parts: SharedParts; settings: GatewaySettings }
+const tell = (message: FromWorker): void => {
+  parent.postMessage(message)
+}
+const report = (fault: FaultReport): void => {
+  tell({ kind: 'fault', fault })
+}
+const log = (level: 'info' | 'warn' | 'error') => {
+  return (message: string, fields: Record<string, unknown> = {}): void => {
+    tell({ kind: 'log', level, message, fields })
+  }
+}
+
+const committer = new PortCommitter()
+parent.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'committer':
+      committer.connect(message.port)
+      break
+    case 'stop':
+      void stop(message.timeoutMs)
+      break
+  }
+})
+
+const metadata = await openEngine(parts.metadata)
+const volumes = await openVolumes(parts, report)
+const { writeBufferSize } = settings
+const context = buildContext(parts, { metadata, committer, volumes, report, writeBufferSize })
+const gateway = await Gateway.start(context, settings, {
+  info: log('info'),
+  warn: log('warn'),
+  error: log('error')
+})
+const interval = setInterval(() => {
+  tell({ kind: 'counters', counters: gateway.counters })
+}, countersIntervalMs)
+tell({ kind: 'ready', port: gateway.port })
+
+async function stop(timeoutMs: number): Promise<void> {
+  clearInterval(interval)
+  await gateway.stop(timeoutMs)
+  tell({ kind: 'counters', counters: gateway.counters })
+  await context.writer.close()
+  await context.reader.close()
+  await metadata[Symbol.asyncDispose]()
+  tell({ kind: 'stopped' })
+  process.exit(0)
+}

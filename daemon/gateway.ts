@@ -1,0 +1,108 @@
+/**
+ * One gateway: the S3 endpoint's listener and the unix socket of local programs, over one store.
+ *
+ * Runs in a worker thread, or in the main thread where the metadata engine cannot be shared.
+ */
+
+import { once } from 'node:events'
+import { chmodSync, rmSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createGateway, type GatewayLog } from '../src/gateway/server.ts'
+import { CredentialCatalog } from '../src/objects/credential-catalog.ts'
+import { createObjectStore } from '../src/objects/object-store.ts'
+import type { StoreContext } from '../src/objects/context.ts'
+import type { Counters, GatewaySettings } from './thread-messages.ts'
+
+/** How often a stopping gateway looks for connections that have become idle, milliseconds. */
+const idleCheckMs = 20
+
+export class Gateway {
+  readonly port: number
+  readonly #servers: Server[]
+  readonly #socketPath: string
+  readonly #counters: Counters
+
+  private constructor(port: number, servers: Server[], socketPath: string, counters: Counters) {
+    this.port = port
+    this.#servers = servers
+    this.#socketPath = socketPath
+    this.#counters = counters
+  }
+
+  static async start(
+    context: StoreContext,
+    settings: GatewaySettings,
+    log: GatewayLog
+  ): Promise<Gateway> {
+    const { host, port, sharesPort, socketPath, domains } = settings
+    const counters: Counters = { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
+    const store = createObjectStore(context)
+    const credentials = new CredentialCatalog(context.metadata, context.masterKey)
+    const open = (access: 'signed' | 'local'): Server => {
+      const server = createGateway({ store, credentials, access, log, hostSuffixes: domains })
+      count(server, counters)
+      return server
+    }
+
+    const endpoint = open('signed')
+    endpoint.listen({ host, port, reusePort: sharesPort })
+    await once(endpoint, 'listening')
+
+    const local = open('local')
+    // Left by a process that was killed; the store's lock is held, so nobody listens on it.
+    rmSync(socketPath, { force: true })
+    local.listen({ path: socketPath })
+    await once(local, 'listening')
+    chmodSync(socketPath, 0o600)
+
+    const address = endpoint.address() as AddressInfo
+    return new Gateway(address.port, [endpoint, local], socketPath, counters)
+  }
+
+  get counters(): Counters {
+    return { ...this.#counters }
+  }
+
+  /** Takes no more, lets what is in flight finish for at most `timeoutMs`, and cuts what is left. */
+  async stop(timeoutMs: number): Promise<void> {
+    const closed = Promise.all(
+      this.#servers.map(async server => {
+        const end = once(server, 'close')
+        server.close()
+        await end
+      })
+    )
+    let isClosed = false
+    void closed.then(() => {
+      isClosed = true
+    })
+
+    const deadline = Date.now() + timeoutMs
+    while (!isClosed && Date.now() < deadline) {
+      // A keep-alive connection ends once its request has: it is not waited for.
+      for (const server of this.#servers) server.closeIdleConnections()
+      await delay(idleCheckMs)
+    }
+
+    for (const server of this.#servers) server.closeAllConnections()
+    await closed
+    rmSync(this.#socketPath, { force: true })
+  }
+}
+
+function count(server: Server, counters: Counters): void {
+  server.on('request', (request, response) => {
+    counters.requests++
+    counters.active++
+    const { socket } = request
+    const { bytesRead, bytesWritten } = socket
+    response.once('close', () => {
+      counters.active--
+      if (response.statusCode >= 500) counters.failures++
+      counters.received += Math.max(0, socket.bytesRead - bytesRead)
+      counters.sent += Math.max(0, socket.bytesWritten - bytesWritten)
+    })
+  })
+}

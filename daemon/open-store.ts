@@ -1,0 +1,173 @@
+/**
+ * Opens the store that a home directory holds, or makes a new one there.
+ *
+ * The metadata engine comes first: its kernel lock is what keeps a second daemon out, and it goes
+ * with the process. Each step of making a store is one commit and finds what an earlier, killed attempt left, so
+ * that a start after a crash at any line goes on where that one stopped:
+ *
+ *     master key file -> store and location rows -> volumes -> volume rows -> first access key
+ *
+ * A key that is not the store's is refused before anything is written.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { openSecret, sealSecret } from '../src/crypto/key-wrap.ts'
+import { R2dError } from '../src/errors.ts'
+import { decodeBucketRecord, encodeBucketRecord } from '../src/metadata/bucket-record.ts'
+import { absent, type Engine, type Put } from '../src/metadata/engine.ts'
+import {
+  bucketRange,
+  locationKey,
+  parseVolumeKey,
+  storeKey,
+  volumeKey,
+  volumeRange
+} from '../src/metadata/keys.ts'
+import { encodeLocationRecord } from '../src/metadata/location-record.ts'
+import {
+  decodeStoreRecord,
+  encodeStoreRecord,
+  type StoreRecord
+} from '../src/metadata/store-record.ts'
+import { decodeVolumeRecord, encodeVolumeRecord } from '../src/metadata/volume-record.ts'
+import { createVolume } from '../src/storage/superblock.ts'
+import type { VolumeDescription } from '../src/storage/volume-set.ts'
+
+/** The embedded default: one location of three directories, two replicas of everything. */
+const defaultLocation = 'local'
+const defaultVolumeCount = 3
+const defaultReplicaCount = 2
+
+export interface OpenedStore {
+  record: StoreRecord
+  masterKey: Buffer
+  volumes: VolumeDescription[]
+  isNew: boolean
+}
+
+export interface OpenStoreOptions {
+  engine: Engine
+  /** Directory in which the default volumes are made. */
+  volumesPath: string
+  /** The key of an existing store; rejects if there is none. */
+  readMasterKey: () => Promise<Buffer>
+  /** The key for a new store: the one that is there, or else a new one. */
+  makeMasterKey: () => Promise<Buffer>
+  now: number
+}
+
+export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
+  const { engine } = options
+  const row = await engine.get(storeKey())
+  const isNew = row === undefined
+  const { record, masterKey } = isNew
+    ? await createStore(options)
+    : await unlockStore(options, decodeStoreRecord(row.value))
+
+  let volumes = await readVolumes(engine)
+  if (volumes.length === 0) {
+    await createVolumes(options, record)
+    volumes = await readVolumes(engine)
+  }
+  await releaseBucketMarks(engine)
+
+  return { record, masterKey, volumes, isNew }
+}
+
+async function unlockStore(
+  { readMasterKey }: OpenStoreOptions,
+  record: StoreRecord
+): Promise<{ record: StoreRecord; masterKey: Buffer }> {
+  const masterKey = await readMasterKey()
+  const opened = openSecret(masterKey, 'store', record.id, record.keyCheck)
+  if (opened?.equals(record.id) !== true) {
+    throw new R2dError('R2D_WRONG_MASTER_KEY', 'The master key is not the one of this store', {
+      hint: 'Give the key that the store was made with; nothing was changed'
+    })
+  }
+
+  return { record, masterKey }
+}
+
+async function createStore({
+  engine,
+  volumesPath,
+  makeMasterKey,
+  now
+}: OpenStoreOptions): Promise<{ record: StoreRecord; masterKey: Buffer }> {
+  const foreign = volumePaths(volumesPath).find(path => existsSync(join(path, 'superblock')))
+  if (foreign !== undefined) {
+    throw new R2dError('R2D_FOREIGN_VOLUME', `${foreign} is a volume, but there is no metadata`, {
+      hint: 'Restore the metadata directory that belongs to it, or move the volumes away'
+    })
+  }
+
+  const masterKey = await makeMasterKey()
+  const id = randomBytes(16)
+  const keyCheck = sealSecret(masterKey, 'store', id, id)
+  const record: StoreRecord = { id, created: now, keyCheck, defaultLocation }
+  await engine.commit({
+    checks: [{ key: storeKey(), version: absent }],
+    puts: [
+      { key: storeKey(), value: encodeStoreRecord(record) },
+      {
+        key: locationKey(defaultLocation),
+        value: encodeLocationRecord({ replicaCount: defaultReplicaCount })
+      }
+    ],
+    deletes: []
+  })
+
+  return { record, masterKey }
+}
+
+async function createVolumes(
+  { engine, volumesPath }: OpenStoreOptions,
+  { id: storeId }: StoreRecord
+): Promise<void> {
+  const puts: Put[] = []
+  for (const [index, path] of volumePaths(volumesPath).entries()) {
+    const number = index + 1
+    const { id } = await createVolume(path, { storeId, number })
+    const value = encodeVolumeRecord({ id, path, location: defaultLocation, failureDomain: '' })
+    puts.push({ key: volumeKey(number), value })
+  }
+
+  await engine.commit({ checks: [], puts, deletes: [] })
+}
+
+function volumePaths(volumesPath: string): string[] {
+  return Array.from({ length: defaultVolumeCount }, (_, index) =>
+    join(volumesPath, `volume-${index + 1}`)
+  )
+}
+
+async function readVolumes(engine: Engine): Promise<VolumeDescription[]> {
+  await using cursor = engine.scan(volumeRange())
+  const entries = await cursor.read(0xffff)
+
+  return entries.map(({ key, value }) => ({
+    number: parseVolumeKey(key),
+    ...decodeVolumeRecord(value)
+  }))
+}
+
+/** A DeleteBucket that was killed between its two commits leaves the bucket refusing writes. */
+async function releaseBucketMarks(engine: Engine): Promise<void> {
+  const puts: Put[] = []
+  await using cursor = engine.scan(bucketRange(''))
+  for (;;) {
+    const entries = await cursor.read(1000)
+    if (entries.length === 0) break
+    for (const { key, value } of entries) {
+      const record = decodeBucketRecord(value)
+      if (record.state === 'deleting') {
+        puts.push({ key, value: encodeBucketRecord({ ...record, state: 'active' }) })
+      }
+    }
+  }
+
+  if (puts.length > 0) await engine.commit({ checks: [], puts, deletes: [] })
+}

@@ -1,0 +1,76 @@
+/**
+ * Builds, in whichever thread, what the store's operations work with.
+ */
+
+import type { Committer } from '../src/metadata/committer.ts'
+import { openClassicLevel } from '../src/metadata/classic-level.ts'
+import type { Engine } from '../src/metadata/engine.ts'
+import { openRocksDb } from '../src/metadata/rocksdb.ts'
+import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
+import type { StoreContext } from '../src/objects/context.ts'
+import { ExtentReader } from '../src/storage/extent-reader.ts'
+import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import { VolumeSet, type VolumeFault } from '../src/storage/volume-set.ts'
+import type { FaultReport, SharedParts } from './thread-messages.ts'
+
+export function openEngine({ engine, path, handle }: SharedParts['metadata']): Promise<Engine> {
+  if (engine === 'classic-level') return openClassicLevel({ path })
+
+  return openRocksDb({ path, ...(handle === undefined ? {} : { handle }) })
+}
+
+export async function openVolumes(
+  { volumes, storeId }: Pick<SharedParts, 'volumes' | 'storeId'>,
+  report: (fault: FaultReport) => void
+): Promise<VolumeSet> {
+  const descriptions = volumes.map(volume => ({ ...volume, id: Buffer.from(volume.id) }))
+
+  return VolumeSet.open(descriptions, {
+    storeId: Buffer.from(storeId),
+    onFault: fault => {
+      report(toReport(fault))
+    }
+  })
+}
+
+export function toReport(fault: VolumeFault): FaultReport {
+  const { extentId, ...rest } = fault
+  return { ...rest, ...(extentId === undefined ? {} : { extentId: extentId.toString('hex') }) }
+}
+
+export function buildContext(
+  { masterKey, defaultLocation }: Pick<SharedParts, 'masterKey' | 'defaultLocation'>,
+  {
+    metadata,
+    committer,
+    volumes,
+    report,
+    writeBufferSize
+  }: {
+    metadata: Engine
+    committer: Committer
+    volumes: VolumeSet
+    report: (fault: FaultReport) => void
+    writeBufferSize: number
+  }
+): StoreContext {
+  const key = Buffer.from(masterKey)
+
+  return {
+    metadata,
+    committer,
+    buckets: new BucketCatalog(metadata, key),
+    reader: new ExtentReader({
+      volumes,
+      onFault: fault => {
+        report(toReport(fault))
+      }
+    }),
+    writer: new ExtentWriter({ volumes }),
+    masterKey: key,
+    defaultLocation,
+    now: Date.now,
+    writeBufferSize,
+    writers: { count: 0 }
+  }
+}

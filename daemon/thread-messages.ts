@@ -1,0 +1,70 @@
+/**
+ * What the main thread and its worker threads tell each other.
+ */
+
+import type { MessagePort } from 'node:worker_threads'
+import type { VolumeDescription } from '../src/storage/volume-set.ts'
+
+/** What every thread needs to reach metadata and volumes. */
+export interface SharedParts {
+  metadata: { engine: 'rocksdb' | 'classic-level'; path: string; handle: bigint | undefined }
+  /** 16 bytes. */
+  storeId: Uint8Array
+  /** 32 bytes. Handed over in memory, never through a file or an argument. */
+  masterKey: Uint8Array
+  volumes: VolumeDescription[]
+  defaultLocation: string
+  logLevel: string
+}
+
+export interface GatewaySettings {
+  host: string
+  /** 0 for the first thread means any free port; it reports which. */
+  port: number
+  /** Whether other threads listen on the same port. */
+  sharesPort: boolean
+  /** The unix socket of this thread. */
+  socketPath: string
+  /** Host names under which buckets are found as subdomains. */
+  domains: string[]
+  /** Bytes that writes in this thread may hold. */
+  writeBufferSize: number
+}
+
+export interface Counters {
+  requests: number
+  /** Answers with a status of 500 or more. */
+  failures: number
+  /** Requests being served now. */
+  active: number
+  /** Bytes of bodies. */
+  received: number
+  sent: number
+}
+
+/** Something that a volume did wrong, as the log and the status show it. */
+export interface FaultReport {
+  kind: string
+  volume: number
+  reason: string
+  segment?: number
+  offset?: number
+  extentId?: string
+}
+
+export type ToWorker =
+  | { kind: 'committer'; port: MessagePort }
+  /** Finish what is in flight, for at most so many milliseconds, then end. */
+  | { kind: 'stop'; timeoutMs: number }
+
+export type FromWorker =
+  | { kind: 'ready'; port: number }
+  | { kind: 'counters'; counters: Counters }
+  | { kind: 'fault'; fault: FaultReport }
+  | {
+      kind: 'log'
+      level: 'info' | 'warn' | 'error'
+      message: string
+      fields: Record<string, unknown>
+    }
+  | { kind: 'stopped' }

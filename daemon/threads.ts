@@ -1,0 +1,214 @@
+/**
+ * The daemon's threads: one committer, N gateways, and what happens when one of them dies.
+ *
+ * A thread that ends without being told to is replaced. A new committer gets a new channel to every gateway, whose
+ * requests in flight fail; a new gateway gets a channel to the committer and listens where the old one did. A failed
+ * assertion is a bug that more work may spread: it stops the process.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type {
+  Counters,
+  FaultReport,
+  FromWorker,
+  GatewaySettings,
+  SharedParts,
+  ToWorker
+} from './thread-messages.ts'
+
+/** How long a replaced thread waits to start, so that one that cannot start does not spin. */
+const restartDelayMs = 200
+
+export interface ThreadEvents {
+  onFault: (fault: FaultReport) => void
+  onLog: (
+    level: 'info' | 'warn' | 'error',
+    message: string,
+    fields: Record<string, unknown>
+  ) => void
+  /** A bug: the process is to stop. */
+  onFatal: (error: Error) => void
+}
+
+interface GatewaySlot {
+  settings: GatewaySettings
+  worker: Worker
+  counters: Counters
+  /** Of the threads that had this place before. */
+  past: Counters
+}
+
+export class Threads {
+  readonly #parts: SharedParts
+  readonly #events: ThreadEvents
+  #committer: Worker
+  readonly #gateways: GatewaySlot[] = []
+  #isStopping = false
+  #restartCount = 0
+
+  private constructor(parts: SharedParts, events: ThreadEvents, committer: Worker) {
+    this.#parts = parts
+    this.#events = events
+    this.#committer = committer
+  }
+
+  /** The settings of each gateway; the first decides the port if it was left open. */
+  static async start(
+    parts: SharedParts,
+    settings: readonly GatewaySettings[],
+    events: ThreadEvents
+  ): Promise<Threads> {
+    const committer = spawn('committer-thread', parts)
+    await ready(committer)
+    const threads = new Threads(parts, events, committer)
+    threads.#watchCommitter()
+
+    let port = 0
+    for (const each of settings) {
+      port = await threads.#addGateway({ ...each, port: each.port === 0 ? port : each.port })
+    }
+    return threads
+  }
+
+  get port(): number {
+    const [first] = this.#gateways
+    assert(first !== undefined)
+    return first.settings.port
+  }
+
+  get restartCount(): number {
+    return this.#restartCount
+  }
+
+  get socketPaths(): string[] {
+    return this.#gateways.map(({ settings }) => settings.socketPath)
+  }
+
+  get counters(): Counters {
+    return this.#gateways
+      .flatMap(({ counters, past }) => [counters, past])
+      .reduce(sumCounters, zeroCounters())
+  }
+
+  /** Gateways first, so that what they still wait for is committed; then the committer. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#isStopping = true
+    await Promise.all(this.#gateways.map(({ worker }) => end(worker, timeoutMs)))
+    await end(this.#committer, timeoutMs)
+  }
+
+  async #addGateway(settings: GatewaySettings): Promise<number> {
+    const worker = spawn('gateway-thread', { parts: this.#parts, settings })
+    const port = await ready(worker)
+    const slot = {
+      settings: { ...settings, port },
+      worker,
+      counters: zeroCounters(),
+      past: zeroCounters()
+    }
+    this.#gateways.push(slot)
+    this.#watchGateway(slot)
+    this.#connect(worker)
+    return port
+  }
+
+  #connect(gateway: Worker): void {
+    const { port1, port2 } = new MessageChannel()
+    post(gateway, { kind: 'committer', port: port1 }, port1)
+    post(this.#committer, { kind: 'committer', port: port2 }, port2)
+  }
+
+  #watchGateway(slot: GatewaySlot): void {
+    this.#watch(slot.worker, 'gateway', async () => {
+      slot.past = sumCounters(slot.past, { ...slot.counters, active: 0 })
+      slot.counters = zeroCounters()
+      slot.worker = spawn('gateway-thread', { parts: this.#parts, settings: slot.settings })
+      this.#watchGateway(slot)
+      await ready(slot.worker)
+      this.#connect(slot.worker)
+    })
+    slot.worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'counters') slot.counters = message.counters
+    })
+  }
+
+  #watchCommitter(): void {
+    this.#watch(this.#committer, 'committer', async () => {
+      this.#committer = spawn('committer-thread', this.#parts)
+      this.#watchCommitter()
+      await ready(this.#committer)
+      for (const { worker } of this.#gateways) this.#connect(worker)
+    })
+  }
+
+  #watch(worker: Worker, name: string, replace: () => Promise<void>): void {
+    const { onFault, onLog, onFatal } = this.#events
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'fault') onFault(message.fault)
+      if (message.kind === 'log') onLog(message.level, message.message, message.fields)
+    })
+    worker.on('error', (error: Error) => {
+      onLog('error', `The ${name} thread failed`, { error: error.stack ?? String(error) })
+      if (error.name === 'AssertionError') onFatal(error)
+    })
+    worker.on('exit', code => {
+      if (this.#isStopping) return
+
+      this.#restartCount++
+      onLog('error', `The ${name} thread ended and is being replaced`, { code })
+      setTimeout(() => {
+        if (this.#isStopping) return
+        replace().catch((error: unknown) => {
+          // Its own end brings the next attempt.
+          onLog('error', `The ${name} thread could not be replaced`, { error: String(error) })
+        })
+      }, restartDelayMs)
+    })
+  }
+}
+
+function spawn(name: 'committer-thread' | 'gateway-thread', data: unknown): Worker {
+  return new Worker(new URL(`./${name}.js`, import.meta.url), { workerData: data, name })
+}
+
+function post(worker: Worker, message: ToWorker, port?: MessageChannel['port1']): void {
+  worker.postMessage(message, port === undefined ? [] : [port])
+}
+
+/** Resolves with the port when the thread works; rejects if it ends before. */
+function ready(worker: Worker): Promise<number> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'ready') resolve(message.port)
+    })
+    worker.once('error', reject)
+    worker.once('exit', code => {
+      reject(new Error(`The thread ended with code ${code} before it was ready`))
+    })
+  })
+}
+
+async function end(worker: Worker, timeoutMs: number): Promise<void> {
+  // A thread that has just died has no id any more, and no exit to come.
+  if (worker.threadId === -1) return
+
+  const ended = once(worker, 'exit')
+  post(worker, { kind: 'stop', timeoutMs })
+  await ended
+}
+
+export function zeroCounters(): Counters {
+  return { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
+}
+
+export function sumCounters(a: Counters, b: Counters): Counters {
+  return {
+    requests: a.requests + b.requests,
+    failures: a.failures + b.failures,
+    active: a.active + b.active,
+    received: a.received + b.received,
+    sent: a.sent + b.sent
+  }
+}

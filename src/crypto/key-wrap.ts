@@ -1,0 +1,111 @@
+/**
+ * Keys sealed under other keys: master -> bucket -> [page ->] extent, and secrets under the master key.
+ *
+ *     wrapped key     48 bytes: XChaCha20-Poly1305-IETF of 32 bytes of key
+ *       nonce         24 bytes: the id, zeros, and the purpose's code in the last byte
+ *       associated    "r2d key 1" and a zero, the purpose's code, the id
+ *
+ *     sealed secret   24 bytes of random nonce, ciphertext, 16 bytes of tag
+ *       associated    "r2d secret 1" and a zero, the purpose's name, a zero, the id
+ *
+ * The nonce of a wrapped key is not stored: ids are random, each names one thing for ever, and that thing has one
+ * key; wrapping it again under the same key gives the same bytes.
+ *
+ * docs/format.md#wrapped-keys
+ */
+
+import assert from 'node:assert/strict'
+import { keySize, nonceSize, open, randomBuffer, seal, tagSize } from './sodium.ts'
+
+export const wrappedKeySize = keySize + tagSize
+export const idSize = 16
+
+/** What a wrapped key opens, and the code under which that is bound to it. */
+const purposeCodes = { bucket: 1, page: 2, extent: 3 } as const
+
+export type KeyPurpose = keyof typeof purposeCodes
+export type SecretPurpose = 'store' | 'credential' | 'master'
+
+const keyLabel = Buffer.from('r2d key 1\0', 'latin1')
+
+export function newKey(): Buffer {
+  return randomBuffer(keySize)
+}
+
+/** 16 random bytes: the name of one thing, for ever. */
+export function newId(): Buffer {
+  return randomBuffer(idSize)
+}
+
+export function wrapKey(wrapping: Buffer, purpose: KeyPurpose, id: Buffer, key: Buffer): Buffer {
+  assert(wrapping.length === keySize)
+  assert(key.length === keySize)
+
+  const wrapped = Buffer.allocUnsafe(wrappedKeySize)
+  seal(wrapped, key, keyContext(purpose, id), keyNonce(purpose, id), wrapping)
+  return wrapped
+}
+
+/** Undefined if it was not wrapped under this key, for this purpose and id. */
+export function unwrapKey(
+  wrapping: Buffer,
+  purpose: KeyPurpose,
+  id: Buffer,
+  wrapped: Buffer
+): Buffer | undefined {
+  assert(wrapping.length === keySize)
+  if (wrapped.length !== wrappedKeySize) return undefined
+
+  const key = Buffer.allocUnsafe(keySize)
+  const isOpen = open(key, wrapped, keyContext(purpose, id), keyNonce(purpose, id), wrapping)
+  return isOpen ? key : undefined
+}
+
+export function sealSecret(
+  key: Buffer,
+  purpose: SecretPurpose,
+  id: Buffer,
+  secret: Uint8Array
+): Buffer {
+  assert(key.length === keySize)
+
+  const sealed = Buffer.allocUnsafe(nonceSize + secret.length + tagSize)
+  const nonce = randomBuffer(nonceSize)
+  nonce.copy(sealed)
+  seal(sealed.subarray(nonceSize), secret, secretContext(purpose, id), nonce, key)
+  return sealed
+}
+
+/** Undefined if it was not sealed under this key, for this purpose and id. */
+export function openSecret(
+  key: Buffer,
+  purpose: SecretPurpose,
+  id: Buffer,
+  sealed: Buffer
+): Buffer | undefined {
+  assert(key.length === keySize)
+  if (sealed.length < nonceSize + tagSize) return undefined
+
+  const secret = Buffer.allocUnsafe(sealed.length - nonceSize - tagSize)
+  const nonce = sealed.subarray(0, nonceSize)
+  const isOpen = open(secret, sealed.subarray(nonceSize), secretContext(purpose, id), nonce, key)
+  return isOpen ? secret : undefined
+}
+
+function keyContext(purpose: KeyPurpose, id: Buffer): Buffer {
+  return Buffer.concat([keyLabel, Buffer.of(purposeCodes[purpose]), id])
+}
+
+function keyNonce(purpose: KeyPurpose, id: Buffer): Buffer {
+  assert(id.length >= 12, 'Random ids of fewer bytes could meet')
+  assert(id.length < nonceSize)
+
+  const nonce = Buffer.alloc(nonceSize)
+  id.copy(nonce)
+  nonce[nonceSize - 1] = purposeCodes[purpose]
+  return nonce
+}
+
+function secretContext(purpose: SecretPurpose, id: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`r2d secret 1\0${purpose}\0`, 'latin1'), id])
+}

@@ -1,0 +1,157 @@
+/**
+ * Group commit: everything that waits becomes one batch, with one sync of the WAL.
+ *
+ * For the one thread that owns an embedded engine. The mutations of a group run one after the other on an overlay, each
+ * seeing what those before it wrote; one that rejects leaves nothing in it. Then the overlay is committed, and all are
+ * answered, the rejected too, because their refusal may rest on what the group wrote.
+ *
+ * The group carries no checks: nothing else writes to the engine (its kernel lock and this queue see to that), so that
+ * what was read is still so, and each check would be one more point read.
+ *
+ * A commit that fails fails its whole group. Whether its batch will be there after a restart is unknown, as for any write
+ * that was not acknowledged; the next group starts from what the engine then says.
+ */
+
+import assert from 'node:assert/strict'
+import { absent, type Engine, type Versioned } from './engine.ts'
+import type { Mutation, Transaction } from './transaction.ts'
+
+/** Mutations in one group: bounds the time that the first of them waits for the last. */
+const groupCountMax = 1024
+
+/** A version that no committed row has: of a row that this group has written. */
+const uncommitted = Number.MAX_SAFE_INTEGER
+
+interface Waiting {
+  run: (transaction: Transaction) => Promise<() => void>
+  reject: (error: unknown) => void
+}
+
+/** Keys as strings of their bytes, so that they compare by value. */
+type Overlay = Map<string, { key: Buffer; value: Buffer | undefined }>
+
+export class GroupCommitter {
+  readonly #engine: Engine
+  #queue: Waiting[] = []
+  #running: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** Resolves or rejects as the mutation does, once what it rests on is durable. */
+  run<Parameters, Result>(
+    mutation: Mutation<Parameters, Result>,
+    parameters: Parameters
+  ): Promise<Result> {
+    assert(!this.#isClosed)
+    return new Promise<Result>((resolve, reject) => {
+      const run = async (transaction: Transaction): Promise<() => void> => {
+        const result = await mutation(transaction, parameters)
+        return () => {
+          resolve(result)
+        }
+      }
+      this.#queue.push({ run, reject })
+      this.#running ??= this.#runGroups()
+    })
+  }
+
+  /** What was asked for before is answered on return. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#running
+  }
+
+  async #runGroups(): Promise<void> {
+    // One turn of the loop, so that what came with the same message is in the first group.
+    await undefined
+    while (this.#queue.length > 0) {
+      const group = this.#queue.splice(0, groupCountMax)
+      await this.#runGroup(group)
+    }
+    this.#running = undefined
+  }
+
+  async #runGroup(group: readonly Waiting[]): Promise<void> {
+    const overlay: Overlay = new Map()
+    const answers: (() => void)[] = []
+    for (const { run, reject } of group) {
+      const transaction = new OverlayTransaction(this.#engine, overlay)
+      try {
+        answers.push(await run(transaction))
+        transaction.keep()
+      } catch (error) {
+        answers.push(() => {
+          reject(error)
+        })
+      }
+    }
+
+    try {
+      if (overlay.size > 0) await this.#commit(overlay)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+      return
+    }
+    for (const answer of answers) answer()
+  }
+
+  #commit(overlay: Overlay): Promise<void> {
+    const puts: { key: Buffer; value: Buffer }[] = []
+    const deletes: Buffer[] = []
+    for (const { key, value } of overlay.values()) {
+      if (value === undefined) deletes.push(key)
+      else puts.push({ key, value })
+    }
+    return this.#engine.commit({ checks: [], puts, deletes })
+  }
+}
+
+class OverlayTransaction implements Transaction {
+  readonly #engine: Engine
+  readonly #group: Overlay
+  readonly #own: Overlay = new Map()
+
+  constructor(engine: Engine, group: Overlay) {
+    this.#engine = engine
+    this.#group = group
+  }
+
+  get(key: Buffer): Promise<Versioned | undefined> {
+    const written = this.#written(key)
+    return written === undefined ? this.#engine.get(key) : Promise.resolve(toVersioned(written))
+  }
+
+  async getMany(keys: readonly Buffer[]): Promise<(Versioned | undefined)[]> {
+    const found = await this.#engine.getMany(keys)
+    return keys.map((key, index) => {
+      const written = this.#written(key)
+      return written === undefined ? found[index] : toVersioned(written)
+    })
+  }
+
+  put(key: Buffer, value: Buffer): void {
+    this.#own.set(key.toString('latin1'), { key, value })
+  }
+
+  delete(key: Buffer): void {
+    this.#own.set(key.toString('latin1'), { key, value: undefined })
+  }
+
+  /** The mutation has succeeded: those behind it see what it wrote. */
+  keep(): void {
+    for (const [name, write] of this.#own) this.#group.set(name, write)
+  }
+
+  #written(key: Buffer): { value: Buffer | undefined } | undefined {
+    const name = key.toString('latin1')
+    return this.#own.get(name) ?? this.#group.get(name)
+  }
+}
+
+function toVersioned({ value }: { value: Buffer | undefined }): Versioned | undefined {
+  assert(uncommitted > absent)
+  return value === undefined ? undefined : { value, version: uncommitted }
+}

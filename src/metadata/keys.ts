@@ -1,0 +1,165 @@
+/**
+ * Every row key and range: one byte that says what kind of row it is, then what names it.
+ *
+ *     "s"                                    the store
+ *     "l" location name                      a location
+ *     "v" volume number (4, big-endian)      a volume
+ *     "k" access key id                      an S3 access key
+ *     "b" bucket name                        a bucket
+ *     "o" bucket id (12) key                 an object: the key's NFC form in UTF-8
+ *     "e" extent id (16)                     an extent
+ *     "m" page id (16)                       a manifest page
+ *     "d" version id (16)                    what a version that is gone referred to
+ *     0x00                                   the engine's own: the number of the last commit
+ *
+ * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
+ *
+ * docs/format.md#row-keys
+ */
+
+import assert from 'node:assert/strict'
+import { R2dError } from '../errors.ts'
+import { keySizeMax } from '../limits.ts'
+import { bucketIdSize } from './bucket-record.ts'
+import type { Range } from './engine.ts'
+
+const kinds = {
+  store: 's',
+  location: 'l',
+  volume: 'v',
+  credential: 'k',
+  bucket: 'b',
+  object: 'o',
+  extent: 'e',
+  manifestPage: 'm',
+  discard: 'd'
+} as const
+
+export function storeKey(): Buffer {
+  return Buffer.from(kinds.store)
+}
+
+export function locationKey(name: string): Buffer {
+  return Buffer.from(kinds.location + name)
+}
+
+export function volumeKey(number: number): Buffer {
+  const key = Buffer.from(`${kinds.volume}\0\0\0\0`)
+  key.writeUInt32BE(number, 1)
+  return key
+}
+
+export function volumeRange(): Range {
+  return prefixRange(Buffer.from(kinds.volume))
+}
+
+export function parseVolumeKey(key: Buffer): number {
+  assert(key.length === 5)
+  return key.readUInt32BE(1)
+}
+
+export function credentialKey(accessKeyId: string): Buffer {
+  return Buffer.from(kinds.credential + accessKeyId)
+}
+
+export function credentialRange(): Range {
+  return prefixRange(Buffer.from(kinds.credential))
+}
+
+export function parseCredentialKey(key: Buffer): string {
+  return key.toString('utf8', 1)
+}
+
+export function bucketKey(name: string): Buffer {
+  return Buffer.from(kinds.bucket + name)
+}
+
+/** The buckets whose names begin with `prefix`. */
+export function bucketRange(prefix: string): Range {
+  return prefixRange(bucketKey(prefix))
+}
+
+export function parseBucketKey(key: Buffer): string {
+  return key.toString('utf8', 1)
+}
+
+const objectPrefix = Buffer.from(kinds.object)
+const objectHeadSize = objectPrefix.length + bucketIdSize
+
+/** `key` as `normalizeKey` gives it. */
+export function objectKey(bucketId: Buffer, key: Buffer): Buffer {
+  assert(bucketId.length === bucketIdSize)
+  return Buffer.concat([objectPrefix, bucketId, key], objectHeadSize + key.length)
+}
+
+/** The objects of a bucket whose keys begin with `prefix`. */
+export function objectRange(bucketId: Buffer, prefix: Buffer): Range {
+  return prefixRange(objectKey(bucketId, prefix))
+}
+
+/** The key shares memory with the row's. */
+export function parseObjectKey(rowKey: Buffer): { bucketId: Buffer; key: Buffer } {
+  assert(rowKey.length > objectHeadSize)
+  return {
+    bucketId: rowKey.subarray(objectPrefix.length, objectHeadSize),
+    key: rowKey.subarray(objectHeadSize)
+  }
+}
+
+export function extentKey(id: Buffer): Buffer {
+  return idKey(kinds.extent, id)
+}
+
+export function manifestPageKey(id: Buffer): Buffer {
+  return idKey(kinds.manifestPage, id)
+}
+
+export function discardKey(versionId: Buffer): Buffer {
+  return idKey(kinds.discard, versionId)
+}
+
+export function discardRange(): Range {
+  return prefixRange(Buffer.from(kinds.discard))
+}
+
+/** The least key that is greater than every key with this prefix. */
+export function prefixEnd(prefix: Buffer): Buffer {
+  let length = prefix.length
+  while (length > 0 && prefix[length - 1] === 0xff) length--
+  assert(length > 0, 'A row key begins with its kind, which is less than 0xff')
+
+  const end = Buffer.from(prefix.subarray(0, length))
+  end.writeUInt8(end.readUInt8(length - 1) + 1, length - 1)
+  return end
+}
+
+/**
+ * An S3 key as the store names it: UTF-8 of its NFC form, because R2 takes two spellings of one text for one key.
+ * R2D_INVALID_KEY for the empty key, one over `keySizeMax` bytes, and text that UTF-8 cannot hold.
+ */
+export function normalizeKey(key: string): Buffer {
+  if (key === '') throw invalidKey('a key has at least one byte')
+  if (!key.isWellFormed()) throw invalidKey('it is not valid Unicode')
+
+  const bytes = Buffer.from(key.normalize('NFC'))
+  if (bytes.length > keySizeMax || Buffer.byteLength(key) > keySizeMax) {
+    throw invalidKey(`it is longer than ${keySizeMax} bytes`)
+  }
+  return bytes
+}
+
+function invalidKey(reason: string): R2dError {
+  return new R2dError('R2D_INVALID_KEY', `The object key is not valid: ${reason}`)
+}
+
+function idKey(kind: string, id: Buffer): Buffer {
+  assert(id.length === 16)
+  const key = Buffer.allocUnsafe(17)
+  key.write(kind, 'latin1')
+  id.copy(key, 1)
+  return key
+}
+
+function prefixRange(prefix: Buffer): Range {
+  return { gte: prefix, lt: prefixEnd(prefix) }
+}

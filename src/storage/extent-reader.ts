@@ -1,0 +1,174 @@
+/**
+ * Reads frames of an extent from whichever replica has them whole.
+ *
+ * Every frame is authenticated. A replica that cannot be opened, is short, or does not verify is reported, and the next
+ * one is asked: the caller gets right bytes or an error.
+ */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { frameOverhead, openFrame, sealedSize } from '../crypto/frame-cipher.ts'
+import { R2dError } from '../errors.ts'
+import type { DataFile } from '../file.ts'
+import { frameSize } from '../limits.ts'
+import type { Replica } from './replica.ts'
+import { recordHeaderSize, segmentName } from './segment-format.ts'
+import { segmentsName } from './superblock.ts'
+import type { Volume, VolumeFault, VolumeSet } from './volume-set.ts'
+
+/** Segments kept open for reading. */
+const openFileCountMax = 256
+
+export interface ReadableExtent {
+  /** 16 bytes. */
+  id: Buffer
+  /** Bytes of plaintext. */
+  size: number
+  /** 32 bytes. */
+  key: Buffer
+  replicas: readonly Replica[]
+}
+
+interface OpenSegment {
+  file: Promise<DataFile>
+  readers: number
+  isDropped: boolean
+}
+
+export class ExtentReader {
+  readonly #volumes: VolumeSet
+  readonly #onFault: (fault: VolumeFault) => void
+  /** By volume and segment, the one that was used last at the end. */
+  readonly #open = new Map<string, OpenSegment>()
+
+  constructor({ volumes, onFault }: { volumes: VolumeSet; onFault: (fault: VolumeFault) => void }) {
+    this.#volumes = volumes
+    this.#onFault = onFault
+  }
+
+  /** The plaintext of `frameCount` frames from `firstFrame`. R2D_EXTENT_UNREADABLE if no replica has it. */
+  async read(extent: ReadableExtent, firstFrame: number, frameCount: number): Promise<Buffer> {
+    const start = firstFrame * frameSize
+    assert(frameCount > 0)
+    assert(start < extent.size)
+    const plaintext = Buffer.allocUnsafeSlow(Math.min(frameCount * frameSize, extent.size - start))
+    assert(plaintext.length > (frameCount - 1) * frameSize, 'The frames are within the extent')
+
+    for (const replica of this.#inOrder(extent)) {
+      const reason = await this.#readReplica(extent, replica, firstFrame, plaintext)
+      if (reason === undefined) return plaintext
+      this.#onFault({ kind: 'read', ...replica, extentId: extent.id, reason })
+    }
+
+    throw new R2dError(
+      'R2D_EXTENT_UNREADABLE',
+      `None of the ${extent.replicas.length} replicas of extent ${extent.id.toString('hex')} can be read`
+    )
+  }
+
+  /** No read is going on. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(segment => closeSegment(segment)))
+    this.#open.clear()
+  }
+
+  /** Volumes in good order first, and among them another first one for another extent. */
+  #inOrder({ id, replicas }: ReadableExtent): Replica[] {
+    const shift = (id[0] ?? 0) % replicas.length
+    const rotated = [...replicas.slice(shift), ...replicas.slice(0, shift)]
+    const isFailed = ({ volume }: Replica): boolean =>
+      this.#volumes.byNumber(volume)?.state === 'failed'
+
+    return [...rotated.filter(each => !isFailed(each)), ...rotated.filter(isFailed)]
+  }
+
+  /** Undefined when `plaintext` is filled; otherwise why it is not. */
+  async #readReplica(
+    extent: ReadableExtent,
+    replica: Replica,
+    firstFrame: number,
+    plaintext: Buffer
+  ): Promise<string | undefined> {
+    const volume = this.#volumes.byNumber(replica.volume)
+    if (volume === undefined) return 'there is no such volume'
+
+    const name = `${replica.volume}/${replica.segment}`
+    const segment = this.#segment(name, volume, replica.segment)
+    segment.readers++
+    try {
+      const file = await segment.file
+      const ciphertext = Buffer.allocUnsafeSlow(sealedSize(plaintext.length))
+      const sealedFrame = frameSize + frameOverhead
+      const position = replica.offset + recordHeaderSize + firstFrame * sealedFrame
+      const count = await file.read(ciphertext, position)
+      if (count < ciphertext.length) {
+        return `the segment ends after ${count} of ${ciphertext.length} bytes`
+      }
+      return openFrames(extent, ciphertext, firstFrame, plaintext)
+    } catch (error) {
+      // A descriptor of a disk that went away does not come back by itself.
+      this.#drop(name, segment)
+      return error instanceof Error ? error.message : String(error)
+    } finally {
+      segment.readers--
+      if (segment.isDropped && segment.readers === 0) await closeSegment(segment)
+    }
+  }
+
+  #segment(name: string, volume: Volume, number: number): OpenSegment {
+    const found = this.#open.get(name)
+    if (found !== undefined) {
+      this.#open.delete(name)
+      this.#open.set(name, found)
+      return found
+    }
+
+    const path = join(volume.path, segmentsName, segmentName(number))
+    const segment = { file: this.#volumes.files.openRead(path), readers: 0, isDropped: false }
+    // Its failure is met by whoever awaits it.
+    segment.file.catch(() => undefined)
+    this.#open.set(name, segment)
+    if (this.#open.size > openFileCountMax) {
+      const [oldest] = this.#open
+      if (oldest !== undefined) this.#drop(...oldest)
+    }
+    return segment
+  }
+
+  #drop(name: string, segment: OpenSegment): void {
+    if (this.#open.get(name) === segment) this.#open.delete(name)
+    if (segment.isDropped) return
+
+    segment.isDropped = true
+    if (segment.readers === 0) void closeSegment(segment)
+  }
+}
+
+function openFrames(
+  { id: extentId, key, size }: ReadableExtent,
+  ciphertext: Buffer,
+  firstFrame: number,
+  plaintext: Buffer
+): string | undefined {
+  const lastIndex = Math.ceil(size / frameSize) - 1
+  let from = 0
+  for (let to = 0; to < plaintext.length; to += frameSize) {
+    const index = firstFrame + to / frameSize
+    const opened = plaintext.subarray(to, to + frameSize)
+    const sealed = ciphertext.subarray(from, from + opened.length + frameOverhead)
+    from += sealed.length
+    if (!openFrame(opened, sealed, { key, extentId, index, isLast: index === lastIndex })) {
+      return `frame ${index} is not authentic`
+    }
+  }
+
+  return undefined
+}
+
+async function closeSegment({ file }: OpenSegment): Promise<void> {
+  try {
+    await (await file).close()
+  } catch {
+    // It never opened, or is closed by the kernel already: there is nothing to give back.
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Writes an extent to as many volumes as its location asks for.
+ *
+ * The replicas are appended in parallel. Where one fails, its volume is left and another takes its place; what the
+ * failed one may hold is dead bytes. Less than all replicas is not success.
+ */
+
+import { R2dError } from '../errors.ts'
+import type { SealedExtent } from './extent.ts'
+import { place } from './placement.ts'
+import type { Replica } from './replica.ts'
+import { encodeRecord, SegmentWriter, type EncodedRecord } from './segment-writer.ts'
+import type { Volume, VolumeSet } from './volume-set.ts'
+
+export interface PlacementPolicy {
+  location: string
+  replicaCount: number
+}
+
+export class ExtentWriter {
+  readonly #volumes: VolumeSet
+  readonly #random: () => number
+  readonly #writers = new Map<number, SegmentWriter>()
+
+  constructor({ volumes, random = Math.random }: { volumes: VolumeSet; random?: () => number }) {
+    this.#volumes = volumes
+    this.#random = random
+  }
+
+  /** Durable on every replica on return. R2D_STORE_FULL, R2D_UNAVAILABLE. */
+  async write(
+    extent: SealedExtent,
+    { location, replicaCount }: PlacementPolicy
+  ): Promise<Replica[]> {
+    const record = encodeRecord(extent)
+    const volumes = await this.#volumes.inLocation(location)
+    const done: { volume: Volume; replica: Replica }[] = []
+    while (done.length < replicaCount) {
+      const taken = done.map(({ volume }) => volume)
+      const chosen = place(volumes, replicaCount - done.length, taken, this.#random)
+      if (taken.length + chosen.length < replicaCount)
+        throw shortOf(volumes, location, replicaCount)
+
+      const attempts = chosen.map(volume => this.#append(volume, record))
+      for (const replica of await Promise.all(attempts)) {
+        // A volume that failed is no longer active, so that each round has fewer to choose from.
+        if (replica !== undefined) done.push(replica)
+      }
+    }
+
+    return done.map(({ replica }) => replica)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#writers.values()].map(writer => writer.close()))
+    this.#writers.clear()
+  }
+
+  async #append(
+    volume: Volume,
+    record: EncodedRecord
+  ): Promise<{ volume: Volume; replica: Replica } | undefined> {
+    try {
+      const { segment, offset } = await this.#writer(volume).append(record)
+      return { volume, replica: { volume: volume.number, segment, offset } }
+    } catch (error) {
+      this.#volumes.markFailed(volume, error)
+      return undefined
+    }
+  }
+
+  #writer(volume: Volume): SegmentWriter {
+    const found = this.#writers.get(volume.number)
+    if (found !== undefined) return found
+
+    const { files, storeId, now } = this.#volumes
+    const { path, id: volumeId, number: volumeNumber } = volume
+    const writer = new SegmentWriter({ path, storeId, volumeId, volumeNumber, files, now })
+    this.#writers.set(volume.number, writer)
+    return writer
+  }
+}
+
+function shortOf(volumes: readonly Volume[], location: string, replicaCount: number): R2dError {
+  const usable = volumes.filter(volume => volume.state === 'active').length
+  const full = volumes.filter(volume => volume.state === 'full').length
+  const message =
+    `Location ${location} keeps ${replicaCount} replicas, and ${usable} of its ` +
+    `${volumes.length} volumes can be written to (${full} full)`
+
+  return usable + full >= replicaCount
+    ? new R2dError('R2D_STORE_FULL', message, { hint: 'Free space or add a volume' })
+    : new R2dError('R2D_UNAVAILABLE', message, { hint: 'See r2d daemon status for the reason' })
+}

@@ -1,0 +1,96 @@
+// A store over a real engine and three real volumes in a directory, in this thread.
+
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openStore } from '../../daemon/open-store.ts'
+import { buildContext, openEngine, openVolumes } from '../../daemon/parts.ts'
+import type { FaultReport } from '../../daemon/thread-messages.ts'
+import { LocalCommitter } from '../../src/metadata/committer.ts'
+import { GroupCommitter } from '../../src/metadata/group-committer.ts'
+import { createObjectStore } from '../../src/objects/object-store.ts'
+import type { StoreContext } from '../../src/objects/context.ts'
+import type { Store } from '../../src/objects/store.ts'
+import { ExtentWriter } from '../../src/storage/extent-writer.ts'
+
+export type EngineName = 'rocksdb' | 'classic-level'
+
+export interface TestStore {
+  store: Store
+  context: StoreContext
+  home: string
+  faults: FaultReport[]
+  close: () => Promise<void>
+}
+
+export interface TestHome {
+  path: string
+  masterKey: Buffer
+  remove: () => Promise<void>
+}
+
+export async function makeHome(): Promise<TestHome> {
+  const path = await mkdtemp(join(tmpdir(), 'r2d-store-'))
+
+  return {
+    path,
+    masterKey: randomBytes(32),
+    remove: () => rm(path, { recursive: true, force: true })
+  }
+}
+
+export async function openTestStore(home: TestHome, engineName: EngineName): Promise<TestStore> {
+  const metadata = { engine: engineName, path: join(home.path, 'metadata'), handle: undefined }
+  const engine = await openEngine(metadata)
+  const opened = await openStore({
+    engine,
+    volumesPath: join(home.path, 'volumes'),
+    readMasterKey: () => Promise.resolve(home.masterKey),
+    makeMasterKey: () => Promise.resolve(home.masterKey),
+    now: Date.now()
+  })
+
+  const faults: FaultReport[] = []
+  const report = (fault: FaultReport): void => {
+    faults.push(fault)
+  }
+  const volumes = await openVolumes({ volumes: opened.volumes, storeId: opened.record.id }, report)
+  const group = new GroupCommitter(engine)
+  const writer = new ExtentWriter({ volumes })
+  const context = buildContext(
+    { masterKey: opened.masterKey, defaultLocation: opened.record.defaultLocation },
+    {
+      metadata: engine,
+      committer: new LocalCommitter(group, writer),
+      volumes,
+      report,
+      writeBufferSize: 64 * 1024 * 1024
+    }
+  )
+
+  const close = async (): Promise<void> => {
+    await group.close()
+    await writer.close()
+    await context.writer.close()
+    await context.reader.close()
+    await engine[Symbol.asyncDispose]()
+  }
+  return { store: createObjectStore(context), context, home: home.path, faults, close }
+}
+
+export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerator<Buffer> {
+  for (let offset = 0; offset < content.length; offset += pieceSize) {
+    yield await Promise.resolve(content.subarray(offset, offset + pieceSize))
+  }
+}
+
+export async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of body) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+export const plain = { httpMetadata: {}, customMetadata: [], digests: [] } satisfies Parameters<
+  Store['put']
+>[3]
