@@ -6,7 +6,7 @@
 
 import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createGateway, type GatewayLog } from '../src/gateway/server.ts'
@@ -93,7 +93,7 @@ export class Gateway {
 }
 
 function count(server: Server, counters: Counters): void {
-  server.on('request', (request, response) => {
+  const observe = (request: IncomingMessage, response: ServerResponse): void => {
     counters.requests++
     counters.active++
     const { socket } = request
@@ -104,5 +104,8 @@ function count(server: Server, counters: Counters): void {
       counters.received += Math.max(0, socket.bytesRead - bytesRead)
       counters.sent += Math.max(0, socket.bytesWritten - bytesWritten)
     })
-  })
+  }
+  server.on('request', observe)
+  // A request that waits to be told to send its body comes by another event.
+  server.on('checkContinue', observe)
 }

@@ -1,0 +1,106 @@
+/**
+ * Between an object's metadata and HTTP headers.
+ */
+
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
+import type { HttpMetadata, StorageClass } from '../metadata/object-record.ts'
+import type { ObjectInfo } from '../objects/store.ts'
+import { checksumHeader, checksumNames } from './checksum-headers.ts'
+import { decodeWords, encodeWord } from './encoded-words.ts'
+import { S3Error } from './s3/s3-error.ts'
+
+const metaPrefix = 'x-amz-meta-'
+
+const contentHeaders = [
+  ['contentType', 'content-type'],
+  ['contentLanguage', 'content-language'],
+  ['contentDisposition', 'content-disposition'],
+  ['contentEncoding', 'content-encoding'],
+  ['cacheControl', 'cache-control'],
+  ['expires', 'expires']
+] as const satisfies readonly (readonly [keyof HttpMetadata, string])[]
+
+export function readHttpMetadata(headers: IncomingHttpHeaders): HttpMetadata {
+  const metadata: HttpMetadata = {}
+  for (const [name, header] of contentHeaders) {
+    const value = headers[header]
+    if (typeof value === 'string' && value !== '') metadata[name] = value
+  }
+
+  // How the body travels is not how the object is encoded.
+  const { contentEncoding, ...others } = metadata
+  const encodings = contentEncoding
+    ?.split(',')
+    .map(encoding => encoding.trim())
+    .filter(encoding => encoding !== 'aws-chunked' && encoding !== '')
+  return encodings === undefined || encodings.length === 0
+    ? others
+    : { ...others, contentEncoding: encodings.join(', ') }
+}
+
+/** In the order of names. */
+export function readCustomMetadata(headers: IncomingHttpHeaders): [string, string][] {
+  const metadata: [string, string][] = []
+  for (const [header, value] of Object.entries(headers)) {
+    if (!header.startsWith(metaPrefix) || value === undefined) continue
+    const text = Array.isArray(value) ? value.join(',') : value
+    // Node.js gives header bytes as Latin-1; clients send UTF-8 or RFC 2047.
+    metadata.push([header.slice(metaPrefix.length), decodeWords(utf8Of(text))])
+  }
+  return metadata.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+}
+
+export function readStorageClass(headers: IncomingHttpHeaders): StorageClass | undefined {
+  const value = headers['x-amz-storage-class']
+  if (value === undefined) return undefined
+  if (value === 'STANDARD' || value === 'STANDARD_IA') return value
+  throw new S3Error('InvalidStorageClass')
+}
+
+/** What GET and HEAD say of an object, Content-Length and Content-Range aside. */
+export function writeObjectHeaders(
+  info: ObjectInfo,
+  { withChecksums }: { withChecksums: boolean }
+): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {
+    'accept-ranges': 'bytes',
+    etag: `"${info.etag}"`,
+    'last-modified': httpDate(info.uploaded),
+    'content-type': 'application/octet-stream'
+  }
+  for (const [name, header] of contentHeaders) {
+    const value = info.httpMetadata[name]
+    if (value !== undefined) headers[header] = value
+  }
+  for (const [name, value] of info.customMetadata) headers[metaPrefix + name] = encodeWord(value)
+  if (info.storageClass !== 'STANDARD') headers['x-amz-storage-class'] = info.storageClass
+  if (withChecksums) Object.assign(headers, writeChecksums(info))
+  return headers
+}
+
+export function writeChecksums(info: ObjectInfo): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  for (const name of checksumNames) {
+    const value = info.checksums[name]
+    if (value !== undefined) headers[checksumHeader(name)] = value.toString('base64')
+  }
+  if (Object.keys(headers).length > 0) headers['x-amz-checksum-type'] = 'FULL_OBJECT'
+  return headers
+}
+
+let lastDate = { second: -1, text: '' }
+
+/** RFC 9110 section 5.6.7. Objects are written in runs: the last one's is often this one's. */
+function httpDate(time: number): string {
+  const second = Math.floor(time / 1000)
+  if (lastDate.second !== second) lastDate = { second, text: new Date(time).toUTCString() }
+
+  return lastDate.text
+}
+
+function utf8Of(latin1: string): string {
+  if (/^[\x20-\x7e]*$/.test(latin1)) return latin1
+  const text = Buffer.from(latin1, 'latin1').toString('utf8')
+
+  return text.includes('\ufffd') ? latin1 : text
+}

@@ -1,0 +1,160 @@
+/**
+ * ListObjects, version 1 and 2: `GET /{bucket}` and `GET /{bucket}?list-type=2`.
+ *
+ * The elements come in R2's order.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
+ */
+
+import { pageCountMax } from '../../limits.ts'
+import type { ListResult, ObjectInfo } from '../../objects/store.ts'
+import {
+  readMaxKeys,
+  refuseQuery,
+  screenRead,
+  xmlResponse,
+  type S3Request,
+  type S3Response
+} from './operation.ts'
+import { notImplemented, S3Error } from './s3-error.ts'
+import type { XmlElement } from './xml.ts'
+
+const firstNames = ['prefix', 'delimiter', 'marker', 'max-keys', 'encoding-type']
+const secondNames = [
+  'list-type',
+  'prefix',
+  'delimiter',
+  'continuation-token',
+  'start-after',
+  'max-keys',
+  'encoding-type',
+  'fetch-owner'
+]
+/** In front of what a token continues after; a token is opaque to clients, and this one is ours. */
+const tokenLabel = 'r2d1:'
+
+export async function listObjects(request: S3Request): Promise<S3Response> {
+  const { store, bucket, query, headers } = request
+  screenRead(headers)
+  if (query.has('continuation-token')) {
+    throw new S3Error('InvalidArgument', 'continuation-token not supported in ListObjects')
+  }
+  refuseQuery(query, 'ListObjectsV1', firstNames)
+  const { prefix, delimiter, asked, limit, encode } = readCommon(request)
+  const marker = query.get('marker') ?? ''
+  const page = await store.list(bucket, { prefix, delimiter, startAfter: marker, limit })
+
+  return xmlResponse('ListBucketResult', [
+    ['Name', bucket],
+    ...contents(page.objects, encode, true),
+    ['IsTruncated', page.isTruncated],
+    ...commonPrefixes(page, encode),
+    ['Prefix', encode(prefix)],
+    ['Delimiter', delimiter === '' ? undefined : encode(delimiter)],
+    ['Marker', encode(marker)],
+    ['NextMarker', page.isTruncated ? encode(page.last ?? marker) : undefined],
+    ['MaxKeys', asked],
+    ['EncodingType', query.get('encoding-type')]
+  ])
+}
+
+export async function listObjectsV2(request: S3Request): Promise<S3Response> {
+  const { store, bucket, query, headers } = request
+  screenRead(headers)
+  const version = query.get('list-type') ?? ''
+  if (version !== '2') throw notImplemented(`ListObjectsV${version}`)
+  refuseQuery(query, 'ListObjectsV2', secondNames)
+  const { prefix, delimiter, asked, limit, encode } = readCommon(request)
+  const token = query.get('continuation-token')
+  const startAfter = query.get('start-after')
+  const after = token === undefined ? (startAfter ?? '') : parseToken(token)
+  const page = await store.list(bucket, { prefix, delimiter, startAfter: after, limit })
+
+  return xmlResponse('ListBucketResult', [
+    ['Name', bucket],
+    ...contents(page.objects, encode, query.get('fetch-owner') === 'true'),
+    ['IsTruncated', page.isTruncated],
+    ...commonPrefixes(page, encode),
+    ['Prefix', encode(prefix)],
+    ['Delimiter', delimiter === '' ? undefined : encode(delimiter)],
+    ['StartAfter', startAfter === undefined ? undefined : encode(startAfter)],
+    ['ContinuationToken', token],
+    ['NextContinuationToken', page.isTruncated ? toToken(page.last ?? after) : undefined],
+    ['MaxKeys', asked],
+    ['KeyCount', page.objects.length + page.prefixes.length],
+    ['EncodingType', query.get('encoding-type')]
+  ])
+}
+
+interface Common {
+  prefix: string
+  delimiter: string
+  /** As the client asked, for the answer. */
+  asked: number
+  limit: number
+  encode: (text: string) => string
+}
+
+function readCommon({ query }: S3Request): Common {
+  const encoding = query.get('encoding-type')
+  if (encoding !== undefined && encoding !== 'url') {
+    throw notImplemented(`Unrecognized encoding-type "${encoding}"`)
+  }
+
+  return {
+    prefix: query.get('prefix') ?? '',
+    delimiter: query.get('delimiter') ?? '',
+    ...readMaxKeys(query.get('max-keys'), pageCountMax),
+    encode: encoding === 'url' ? encodeUrl : text => text
+  }
+}
+
+function contents(
+  objects: readonly ObjectInfo[],
+  encode: (text: string) => string,
+  withOwner: boolean
+): XmlElement[] {
+  return objects.map(({ key, size, uploaded, etag, storageClass }): XmlElement => {
+    const elements: XmlElement[] = [
+      ['Key', encode(key)],
+      ['Size', size],
+      ['LastModified', new Date(uploaded).toISOString()],
+      ['ETag', `"${etag}"`],
+      ['StorageClass', storageClass]
+    ]
+    return ['Contents', withOwner ? [...elements, owner] : elements]
+  })
+}
+
+export const owner: XmlElement = [
+  'Owner',
+  [
+    ['ID', 'r2d'],
+    ['DisplayName', 'r2d']
+  ]
+]
+
+function commonPrefixes({ prefixes }: ListResult, encode: (text: string) => string): XmlElement[] {
+  return prefixes.map((prefix): XmlElement => ['CommonPrefixes', [['Prefix', encode(prefix)]]])
+}
+
+/** Everything but unreserved characters, `/` too. */
+function encodeUrl(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+  )
+}
+
+function toToken(after: string): string {
+  return Buffer.from(tokenLabel + after).toString('base64url')
+}
+
+function parseToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString()
+  if (!text.startsWith(tokenLabel)) {
+    throw new S3Error('InvalidArgument', 'The continuation token provided is incorrect')
+  }
+  return text.slice(tokenLabel.length)
+}

@@ -1,0 +1,148 @@
+/**
+ * S3's errors, and the one place where an error of the store becomes one of them.
+ *
+ * Codes, statuses and messages are R2's where it is known to have its own, S3's otherwise.
+ *
+ * https://developers.cloudflare.com/r2/api/error-codes/
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+
+import { AssertionError } from 'node:assert'
+import { R2dError } from '../../errors.ts'
+
+const codes = {
+  AccessDenied: [403, 'Access Denied'],
+  BadDigest: [400, 'The checksum you specified did not match what we received.'],
+  BucketAlreadyOwnedByYou: [
+    409,
+    'Your previous request to create the named bucket succeeded and you already own it.'
+  ],
+  BucketNotEmpty: [409, 'The bucket you tried to delete is not empty.'],
+  ClientDisconnect: [400, 'The client disconnected before the request was complete.'],
+  EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
+  ExpiredRequest: [403, 'Request has expired'],
+  IncompleteBody: [
+    400,
+    'You did not provide the number of bytes specified by the Content-Length HTTP header.'
+  ],
+  InsufficientStorage: [507, 'There is not enough space to complete the request.'],
+  InternalError: [500, 'We encountered an internal error. Please try again.'],
+  InvalidArgument: [400, 'Invalid Argument'],
+  InvalidBucketName: [400, 'The specified bucket is not valid.'],
+  InvalidDigest: [400, 'The checksum or Content-MD5 you specified is not valid.'],
+  InvalidLocationConstraint: [400, 'The specified location constraint is not valid.'],
+  InvalidMaxKeys: [400, 'MaxKeys params must be positive integer <= 1000.'],
+  InvalidObjectName: [400, 'The specified object name is not valid.'],
+  InvalidRange: [416, 'The requested range is not satisfiable'],
+  InvalidRegionName: [400, 'The region name is not valid.'],
+  InvalidRequest: [400, 'Invalid Request'],
+  InvalidStorageClass: [400, 'The storage class specified is not valid.'],
+  InvalidURI: [400, "Couldn't parse the specified URI."],
+  MalformedXML: [
+    400,
+    'The XML you provided was not well formed or did not validate against our published schema.'
+  ],
+  MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size.'],
+  MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
+  NoSuchBucket: [404, 'The specified bucket does not exist.'],
+  NoSuchKey: [404, 'The specified key does not exist.'],
+  NoSuchTagSet: [404, 'The TagSet does not exist.'],
+  NotImplemented: [501, 'Not implemented'],
+  ObjectLockConfigurationNotFoundError: [
+    404,
+    'Object Lock configuration does not exist for this bucket.'
+  ],
+  PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold.'],
+  ReplicationConfigurationNotFoundError: [404, 'The replication configuration was not found.'],
+  RequestTimeTooSkewed: [
+    403,
+    "The difference between the request time and the server's time is too large."
+  ],
+  RouteNotFound: [404, 'No route matches this url.'],
+  ServiceUnavailable: [503, 'Reduce your request rate or try again.'],
+  SignatureDoesNotMatch: [
+    403,
+    'The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.'
+  ],
+  Unauthorized: [401, 'Unauthorized'],
+  XAmzContentSHA256Mismatch: [
+    400,
+    "The provided 'x-amz-content-sha256' header does not match what was computed."
+  ]
+} as const satisfies Record<string, readonly [status: number, message: string]>
+
+export type S3ErrorCode = keyof typeof codes
+
+export class S3Error extends Error {
+  override name = 'S3Error' as const
+  readonly code: S3ErrorCode
+  readonly status: number
+  /** Elements behind Code and Message, in order. */
+  readonly detail: readonly (readonly [name: string, value: string])[]
+
+  constructor(
+    code: S3ErrorCode,
+    message?: string,
+    {
+      cause,
+      detail = []
+    }: { cause?: unknown; detail?: readonly (readonly [string, string])[] } = {}
+  ) {
+    super(message ?? codes[code][1], cause === undefined ? undefined : { cause })
+    this.code = code
+    this.status = codes[code][0]
+    this.detail = detail
+  }
+}
+
+export function notImplemented(what: string): S3Error {
+  return new S3Error('NotImplemented', `${what} not implemented`)
+}
+
+/** Every failure has an S3 code; one that no case names is ours: InternalError. */
+export function toS3Error(error: unknown): S3Error {
+  // A failed assertion is a bug, not an answer: it goes on to stop the process.
+  if (error instanceof AssertionError) throw error
+  if (error instanceof S3Error) return error
+  if (!(error instanceof R2dError)) return new S3Error('InternalError', undefined, { cause: error })
+
+  const withReason = (code: S3ErrorCode): S3Error => {
+    return new S3Error(code, error.message, { cause: error })
+  }
+  switch (error.code) {
+    case 'R2D_NO_SUCH_BUCKET':
+      return new S3Error('NoSuchBucket', undefined, { cause: error })
+    case 'R2D_BUCKET_EXISTS':
+      return new S3Error('BucketAlreadyOwnedByYou', undefined, { cause: error })
+    case 'R2D_BUCKET_NOT_EMPTY':
+      return new S3Error('BucketNotEmpty', undefined, { cause: error })
+    case 'R2D_NO_SUCH_KEY':
+      return new S3Error('NoSuchKey', undefined, { cause: error })
+    case 'R2D_PRECONDITION_FAILED':
+      return new S3Error('PreconditionFailed', undefined, { cause: error })
+    case 'R2D_INVALID_BUCKET_NAME':
+      return new S3Error('InvalidBucketName', undefined, { cause: error })
+    case 'R2D_INVALID_KEY':
+      return new S3Error('InvalidObjectName', undefined, { cause: error })
+    case 'R2D_INVALID_LOCATION':
+      return withReason('InvalidLocationConstraint')
+    case 'R2D_METADATA_TOO_LARGE':
+      return new S3Error('MetadataTooLarge', undefined, { cause: error })
+    case 'R2D_OBJECT_TOO_LARGE':
+      return new S3Error('EntityTooLarge', undefined, { cause: error })
+    case 'R2D_STORE_FULL':
+      return withReason('InsufficientStorage')
+    case 'R2D_CONFLICT':
+    case 'R2D_UNAVAILABLE':
+      return withReason('ServiceUnavailable')
+    case 'R2D_EXTENT_UNREADABLE':
+    case 'R2D_CORRUPT_RECORD':
+    case 'R2D_UNSUPPORTED_FORMAT':
+    case 'R2D_LOCKED':
+    case 'R2D_WRONG_MASTER_KEY':
+    case 'R2D_NO_MASTER_KEY':
+    case 'R2D_FOREIGN_VOLUME':
+    case 'R2D_INVALID_CONFIG':
+      return new S3Error('InternalError', undefined, { cause: error })
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The gateway's HTTP server: accept, authenticate, route, answer.
+ *
+ * The one place where an error becomes a response. An error after the head has been sent cuts the connection: a body
+ * that ends short of its Content-Length is not taken for whole. A failed assertion is no answer at all: it stops
+ * the process.
+ */
+
+import { AssertionError } from 'node:assert'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Credentials, Store } from '../objects/store.ts'
+import { openBody, readPayload } from './body.ts'
+import type { S3Response } from './s3/operation.ts'
+import { route } from './s3/route.ts'
+import { S3Error, toS3Error } from './s3/s3-error.ts'
+import { errorDocument } from './s3/xml.ts'
+import { authenticate, type SigningContext } from './signature-v4.ts'
+import { parseTarget } from './target.ts'
+
+/** Bytes of a request's head: R2's 8 KiB of metadata, encoded, a presigned query, and what proxies add. */
+const headSizeMax = 48 * 1024
+/** Until the head of a request is complete, milliseconds. */
+const headTimeoutMs = 30_000
+/** Without a byte in either direction, milliseconds: a body that stalls for so long is not waited for. */
+const idleTimeoutMs = 120_000
+/** Between requests of a connection, milliseconds; clients' pools keep theirs for less. */
+const keepAliveTimeoutMs = 75_000
+/** Of a body that is refused: read and dropped up to so much, so that the client comes to read the answer. */
+const drainSizeMax = 4 * 1024 * 1024
+const drainTimeoutMs = 2_000
+
+type LogLine = (message: string, fields: Record<string, unknown>) => void
+
+export interface GatewayLog {
+  info: LogLine
+  warn: LogLine
+  error: LogLine
+}
+
+export interface GatewayOptions {
+  store: Store
+  credentials: Credentials
+  /** `local`: a unix socket that only its owner can open is authentication enough. */
+  access: 'signed' | 'local'
+  /** Under which buckets are host names, such as `localhost`. */
+  hostSuffixes: readonly string[]
+  log: GatewayLog
+  /** Milliseconds since the epoch. */
+  now?: () => number
+}
+
+export function createGateway(options: GatewayOptions): Server {
+  const server = http.createServer({
+    maxHeaderSize: headSizeMax,
+    headersTimeout: headTimeoutMs,
+    // A body may take as long as it likes, as long as it moves.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    noDelay: true
+  })
+  server.setTimeout(idleTimeoutMs)
+
+  const serve = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
+    handle(options, request, response, waits).catch((error: unknown) => {
+      // Out of the promise, so that it is an uncaught exception of this thread.
+      setImmediate(() => {
+        throw error
+      })
+    })
+  }
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    serve(request, response, false)
+  })
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    serve(request, response, true)
+  })
+  server.on('clientError', answerUnparsable)
+  return server
+}
+
+/** `waits`: the client sends its body only when told to (`Expect: 100-continue`). */
+async function handle(
+  options: GatewayOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  waits: boolean
+): Promise<void> {
+  const requestId = randomBytes(8).toString('hex')
+  response.setHeader('x-amz-request-id', requestId)
+  response.setHeader('server', 'r2d')
+  try {
+    const answer = await answerTo(options, request, response, waits)
+    await send(request, response, answer)
+  } catch (error) {
+    if (error instanceof AssertionError) {
+      response.destroy()
+      throw error
+    }
+    refuse(options, request, response, { error, requestId })
+  }
+}
+
+async function answerTo(
+  { store, credentials, access, hostSuffixes, now = Date.now }: GatewayOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  waits: boolean
+): Promise<S3Response> {
+  const { method = '', url = '', headers } = request
+  const target = parseTarget(url, headers.host, hostSuffixes)
+  let signing: SigningContext | undefined
+  if (access === 'signed') {
+    const mark = url.indexOf('?')
+    const rawQuery = mark === -1 ? '' : url.slice(mark + 1)
+    signing = await authenticate({ method, headers, target, rawQuery }, credentials, now())
+  }
+
+  const payload = readPayload(headers)
+  const operation = route(method, target, headers)
+  return operation({
+    store,
+    method,
+    bucket: target.bucket ?? '',
+    key: target.key ?? '',
+    query: target.query,
+    headers,
+    body: () => {
+      const body = openBody(headers, request as AsyncIterable<Uint8Array>, payload, signing)
+      if (waits) response.writeContinue()
+      return body
+    }
+  })
+}
+
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers = {}, body }: S3Response
+): Promise<void> {
+  if (body === undefined || Buffer.isBuffer(body)) {
+    if (body !== undefined) headers['content-length'] = body.length
+    else if (status !== 304 && status !== 204) headers['content-length'] ??= 0
+    response.writeHead(status, headers)
+    response.end(request.method === 'HEAD' ? undefined : body)
+    return
+  }
+
+  response.writeHead(status, headers)
+  const closed = once(response, 'close')
+  for await (const chunk of body) {
+    if (response.destroyed) return
+    // Whichever comes first: the client has taken it, or has gone.
+    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed])
+  }
+  response.end()
+}
+
+function refuse(
+  { log }: GatewayOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { error, requestId }: { error: unknown; requestId: string }
+): void {
+  const { method = '' } = request
+  // A body that breaks off is the client's going away, whatever stage it is met in.
+  const hasLeft = request.destroyed && !request.complete
+  const s3Error = hasLeft ? new S3Error('ClientDisconnect') : toS3Error(error)
+  if (s3Error.status >= 500 && s3Error.code !== 'NotImplemented') {
+    const { cause } = s3Error
+    const reason =
+      cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? s3Error.message)
+    log.error('a request failed', { requestId, method, code: s3Error.code, reason })
+  }
+  if (response.headersSent || hasLeft) {
+    response.destroy()
+    return
+  }
+
+  const document = errorDocument(s3Error)
+  const isHead = method === 'HEAD'
+  const headers = isHead
+    ? { 'content-length': 0 }
+    : { 'content-type': 'application/xml', 'content-length': document.length }
+  if (!request.complete) {
+    response.setHeader('connection', 'close')
+    drain(request)
+  }
+  response.writeHead(s3Error.status, headers)
+  response.end(isHead ? undefined : document)
+}
+
+/** Closing at once would reset the connection under a client that is still sending, and its answer be lost. */
+function drain(request: IncomingMessage): void {
+  let size = 0
+  const end = setTimeout(() => {
+    request.destroy()
+  }, drainTimeoutMs)
+  request.on('data', (chunk: Buffer) => {
+    size += chunk.length
+    if (size > drainSizeMax) request.destroy()
+  })
+  request.on('close', () => {
+    clearTimeout(end)
+  })
+  request.on('error', () => {
+    clearTimeout(end)
+  })
+  request.resume()
+}
+
+function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const document = errorDocument(
+    new S3Error(
+      isTooLarge ? 'MetadataTooLarge' : 'InvalidRequest',
+      isTooLarge ? undefined : 'The request is not valid HTTP'
+    )
+  )
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/xml\r\n` +
+      `Content-Length: ${document.length}\r\n\r\n${document.toString()}`
+  )
+}
