@@ -12,6 +12,8 @@ import { R2dError } from '../src/errors.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { locationRange, parseLocationKey } from '../src/metadata/keys.ts'
+import { decodeLocationRecord } from '../src/metadata/location-record.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
@@ -105,6 +107,16 @@ export class Daemon {
   /** The access keys, opened: for their owner only, over the control socket. */
   get credentials(): CredentialCatalog {
     return new CredentialCatalog(required(this.#engine), this.store.masterKey)
+  }
+
+  async locations(): Promise<{ name: string; replicaCount: number }[]> {
+    await using cursor = required(this.#engine).scan(locationRange())
+    const entries = await cursor.read(1000)
+
+    return entries.map(({ key, value }) => ({
+      name: parseLocationKey(key),
+      ...decodeLocationRecord(value)
+    }))
   }
 
   async stop(): Promise<void> {
@@ -249,6 +261,7 @@ export class Daemon {
 
   readonly #report = (fault: FaultReport): void => {
     this.faults.add(fault)
+    this.#volumes?.learn(fault)
     this.#log.warn({ ...fault }, 'a volume failed an operation')
   }
 }

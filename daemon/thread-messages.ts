@@ -3,7 +3,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
-import type { VolumeDescription } from '../src/storage/volume-set.ts'
+import type { VolumeDescription, VolumeFaultKind } from '../src/storage/volume-set.ts'
 
 /** What every thread needs to reach metadata and volumes. */
 export interface SharedParts {
@@ -44,7 +44,7 @@ export interface Counters {
 
 /** Something that a volume did wrong, as the log and the status show it. */
 export interface FaultReport {
-  kind: string
+  kind: VolumeFaultKind
   volume: number
   reason: string
   segment?: number

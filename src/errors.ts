@@ -23,6 +23,9 @@ export type ErrorCode =
   // The store cannot do it now.
   | 'R2D_CONFLICT'
   | 'R2D_UNAVAILABLE'
+  | 'R2D_UNREACHABLE'
+  | 'R2D_FORBIDDEN'
+  | 'R2D_INTEGRITY'
   | 'R2D_STORE_FULL'
   | 'R2D_EXTENT_UNREADABLE'
   // The store cannot start.

@@ -43,6 +43,14 @@ export function locationKey(name: string): Buffer {
   return Buffer.from(kinds.location + name)
 }
 
+export function locationRange(): Range {
+  return prefixRange(Buffer.from(kinds.location))
+}
+
+export function parseLocationKey(key: Buffer): string {
+  return key.toString('utf8', 1)
+}
+
 export function volumeKey(number: number): Buffer {
   const key = Buffer.from(`${kinds.volume}\0\0\0\0`)
   key.writeUInt32BE(number, 1)

@@ -30,8 +30,10 @@ export interface VolumeDescription {
 
 export type VolumeState = 'active' | 'full' | 'failed'
 
+export type VolumeFaultKind = 'open' | 'write' | 'read' | 'full'
+
 export interface VolumeFault {
-  kind: 'open' | 'write' | 'read' | 'full'
+  kind: VolumeFaultKind
   volume: number
   reason: string
   segment?: number
@@ -110,6 +112,14 @@ export class VolumeSet {
     const reason = describe(error)
     if (volume.state === 'active') this.#set(volume, isFull ? 'full' : 'failed', reason)
     this.#onFault({ kind: isFull ? 'full' : 'write', volume: volume.number, reason })
+  }
+
+  /** What another thread met on a volume. */
+  learn({ kind, volume: number, reason }: Pick<VolumeFault, 'kind' | 'volume' | 'reason'>): void {
+    const volume = this.#volumes.get(number)
+    if (volume?.state !== 'active' || kind === 'read') return
+
+    this.#set(volume, kind === 'full' ? 'full' : 'failed', reason)
   }
 
   async #add(description: VolumeDescription): Promise<void> {

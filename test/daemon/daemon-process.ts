@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../src/control/client.ts'
+import { resolveHome } from '../../src/home.ts'
 import type { Status } from '../../src/control/protocol.ts'
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -69,7 +70,7 @@ export class DaemonProcess {
   }
 
   client(): ControlClient {
-    return new ControlClient({ home: this.home })
+    return new ControlClient(resolveHome({ R2D_HOME: this.home }))
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
@@ -100,7 +101,7 @@ export function environmentOf(
 
 async function readStatus(home: string): Promise<Status | undefined> {
   try {
-    return await new ControlClient({ home }).status()
+    return await new ControlClient(resolveHome({ R2D_HOME: home })).status()
   } catch {
     return undefined
   }

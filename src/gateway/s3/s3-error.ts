@@ -143,6 +143,9 @@ export function toS3Error(error: unknown): S3Error {
     case 'R2D_NO_MASTER_KEY':
     case 'R2D_FOREIGN_VOLUME':
     case 'R2D_INVALID_CONFIG':
+    case 'R2D_UNREACHABLE':
+    case 'R2D_FORBIDDEN':
+    case 'R2D_INTEGRITY':
       return new S3Error('InternalError', undefined, { cause: error })
   }
 }

@@ -1,0 +1,30 @@
+import { Args } from '@oclif/core'
+import { parseRemote } from '../../src/cli/address.ts'
+import { R2dCommand } from '../../src/cli/r2d-command.ts'
+import { R2dError } from '../../src/errors.ts'
+
+export default class BucketRm extends R2dCommand {
+  static override summary = 'Delete an empty bucket'
+  static override examples = ['<%= config.bin %> <%= command.id %> pictures']
+  static override aliases = ['bucket:delete']
+  static override enableJsonFlag = true
+  static override args = { bucket: Args.string({ description: 'Name', required: true }) }
+
+  async run(): Promise<{ name: string }> {
+    const { args, flags } = await this.parse(BucketRm)
+    const client = await this.objects(flags)
+    try {
+      const { bucket: name, key } = parseRemote(args.bucket)
+      if (key !== '') {
+        throw new R2dError('R2D_INVALID_CONFIG', `${args.bucket} is not a bucket`, {
+          hint: `To delete objects: r2d rm ${args.bucket}`
+        })
+      }
+      await client.deleteBucket(name)
+      this.say(`Deleted r2://${name}`)
+      return { name }
+    } finally {
+      client.close()
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { formatSeconds, formatSize } from '../../src/cli/quantity.ts'
+import { R2dCommand } from '../../src/cli/r2d-command.ts'
+import type { Status } from '../../src/control/protocol.ts'
+
+export default class DaemonStatus extends R2dCommand {
+  static override summary = 'Show the daemon, its volumes, and what went wrong on them'
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --json'
+  ]
+  static override aliases = ['status']
+  static override enableJsonFlag = true
+
+  async run(): Promise<Status> {
+    const { flags } = await this.parse(DaemonStatus)
+    const status = await this.control(flags).status()
+    const { counters } = status
+    const uptime = (Date.now() - Date.parse(status.started)) / 1000
+    const lines = [
+      ['r2d', `${status.version}, pid ${status.pid}, up ${formatSeconds(uptime)}`],
+      ['endpoint', status.endpoint],
+      ['home', status.home],
+      ['metadata', status.engine],
+      ['threads', `${status.threads} gateways, ${status.threadsReplaced} replaced`],
+      [
+        'requests',
+        `${counters.requests}, ${counters.active} now, ${counters.failures} failed; ` +
+          `${formatSize(counters.received)} in, ${formatSize(counters.sent)} out`
+      ],
+      ...status.locations.map(({ name, replicaCount }) => [
+        'location',
+        `${name}, ${replicaCount} replicas`
+      ]),
+      ...status.volumes.map(volume => [
+        `volume ${volume.number}`,
+        `${volume.state}, ${formatSize(volume.free)} of ${formatSize(volume.total)} free, ` +
+          `${volume.faults} faults, ${volume.path}${volume.reason === undefined ? '' : ` (${volume.reason})`}`
+      ]),
+      ...status.faults
+        .slice(-5)
+        .map(({ time, kind, volume, reason }) => [
+          'fault',
+          `${time} ${kind} on volume ${volume}: ${reason}`
+        ])
+    ]
+    for (const [name = '', value = ''] of lines) this.log(`${name.padEnd(11)}${value}`)
+    return status
+  }
+}

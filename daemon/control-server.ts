@@ -1,0 +1,184 @@
+/**
+ * The control server: the other end of src/control/client.ts.
+ */
+
+import { once } from 'node:events'
+import { chmodSync, rmSync } from 'node:fs'
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type {
+  CredentialDocument,
+  ErrorDocument,
+  PresignDocument,
+  Status
+} from '../src/control/protocol.ts'
+import { R2dError } from '../src/errors.ts'
+import { presign } from '../src/gateway/presign.ts'
+import { version } from '../src/version.ts'
+import type { Daemon } from './daemon.ts'
+
+const documentSizeMax = 64 * 1024
+const presignExpiresMax = 7 * 24 * 60 * 60
+
+export interface ControlOptions {
+  daemon: Daemon
+  homePath: string
+  socketPath: string
+  /** Asked for by a client; called after it was answered. */
+  onStop: () => void
+}
+
+export async function startControlServer(options: ControlOptions): Promise<Server> {
+  const server = http.createServer((request, response) => {
+    void answer(options, request, response)
+  })
+  const { socketPath } = options
+  // Left by a process that was killed; the store's lock is held, so nobody listens on it.
+  rmSync(socketPath, { force: true })
+  server.listen({ path: socketPath })
+  await once(server, 'listening')
+  chmodSync(socketPath, 0o600)
+  return server
+}
+
+async function answer(
+  options: ControlOptions,
+  request: IncomingMessage,
+  response: ServerResponse
+): Promise<void> {
+  let status = 200
+  let document: unknown
+  try {
+    document = await route(options, request)
+  } catch (error) {
+    status = error instanceof R2dError ? 400 : 500
+    document = toErrorDocument(error)
+  }
+  const body = JSON.stringify(document)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body)
+  })
+  response.end(body)
+  if (request.url === '/v1/stop' && status === 200) response.on('close', options.onStop)
+}
+
+async function route(options: ControlOptions, request: IncomingMessage): Promise<unknown> {
+  switch (`${request.method ?? ''} ${request.url ?? ''}`) {
+    case 'GET /v1/status':
+      return readStatus(options)
+    case 'POST /v1/stop':
+      return {}
+    case 'GET /v1/credentials':
+      return readCredentials(options)
+    case 'POST /v1/presign':
+      return { url: await presignFor(options, parsePresign(await readDocument(request))) }
+    default:
+      throw new R2dError('R2D_UNSUPPORTED_FORMAT', `The daemon has no ${request.url ?? ''}`, {
+        hint: 'Restart the daemon if it is of another release than this program'
+      })
+  }
+}
+
+async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status> {
+  const { store, volumes, serving, faults, settings, started, endpoint } = daemon
+  await volumes.refreshSpace()
+
+  return {
+    version,
+    pid: process.pid,
+    started: new Date(started).toISOString(),
+    home: homePath,
+    endpoint,
+    region: 'auto',
+    engine: settings.engine,
+    threads: serving.threadCount,
+    threadsReplaced: serving.restartCount(),
+    sockets: serving.socketPaths,
+    storeId: store.record.id.toString('hex'),
+    locations: await daemon.locations(),
+    volumes: volumes.all().map(volume => ({
+      number: volume.number,
+      path: volume.path,
+      location: volume.location,
+      failureDomain: volume.domain,
+      state: volume.state,
+      ...(volume.reason === undefined ? {} : { reason: volume.reason }),
+      free: volume.free,
+      total: volume.total,
+      faults: faults.ofVolume(volume.number)
+    })),
+    counters: { ...serving.counters(), volumeFaults: faults.count },
+    faults: faults.latest.map(({ time, ...fault }) => ({
+      time: new Date(time).toISOString(),
+      ...fault
+    }))
+  }
+}
+
+async function readCredentials({ daemon }: ControlOptions): Promise<CredentialDocument[]> {
+  const credentials = await daemon.credentials.list()
+
+  return credentials.map(({ accessKeyId, secret, description, created }) => ({
+    accessKeyId,
+    secretAccessKey: secret,
+    description,
+    created: new Date(created).toISOString()
+  }))
+}
+
+async function presignFor(
+  { daemon }: ControlOptions,
+  { method, bucket, key, expiresSeconds }: PresignDocument
+): Promise<string> {
+  const [credential] = await daemon.credentials.list()
+  if (credential === undefined) throw new R2dError('R2D_UNAVAILABLE', 'There is no access key')
+  const { accessKeyId, secret } = credential
+  const { endpoint } = daemon
+
+  const now = Date.now()
+  return presign({ endpoint, method, bucket, key, expiresSeconds, accessKeyId, secret, now })
+}
+
+function parsePresign(document: unknown): PresignDocument {
+  const fields = new Map(Object.entries(document ?? {}))
+  const [method, bucket, key] = [fields.get('method'), fields.get('bucket'), fields.get('key')]
+  const expiresSeconds = Number(fields.get('expiresSeconds'))
+  const isMethod = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE'
+  if (!isMethod || typeof bucket !== 'string' || typeof key !== 'string') {
+    throw new R2dError('R2D_INVALID_CONFIG', 'A presign request has a method, a bucket and a key')
+  }
+  if (
+    !Number.isInteger(expiresSeconds) ||
+    expiresSeconds < 1 ||
+    expiresSeconds > presignExpiresMax
+  ) {
+    throw new R2dError(
+      'R2D_INVALID_CONFIG',
+      `A presigned URL expires after 1 to ${presignExpiresMax} seconds`
+    )
+  }
+  return { method, bucket, key, expiresSeconds }
+}
+
+async function readDocument(request: IncomingMessage): Promise<unknown> {
+  let text = ''
+  for await (const piece of request) {
+    text += String(piece)
+    if (text.length > documentSizeMax) {
+      throw new R2dError('R2D_INVALID_CONFIG', 'The document is too large')
+    }
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new R2dError('R2D_INVALID_CONFIG', 'The document is not JSON', { cause: error })
+  }
+}
+
+function toErrorDocument(error: unknown): ErrorDocument {
+  if (!(error instanceof R2dError)) {
+    return { code: 'R2D_UNAVAILABLE', message: 'The daemon failed to answer; see its log' }
+  }
+  const { code, message, hint } = error
+  return { code, message, ...(hint === undefined ? {} : { hint }) }
+}

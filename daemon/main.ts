@@ -1,0 +1,196 @@
+/**
+ * The daemon process: configuration in, signals, exit codes.
+ */
+
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from 'node:fs'
+import { join } from 'node:path'
+import os from 'node:os'
+import { pino, type Logger } from 'pino'
+import { loadConfig, type Config } from '../src/config.ts'
+import { createMasterKeyFile, parseMasterKey, readMasterKeyFile } from '../src/crypto/master-key.ts'
+import { R2dError } from '../src/errors.ts'
+import type { Home } from '../src/home.ts'
+import { isRocksDbAvailable } from '../src/metadata/rocksdb.ts'
+import { version } from '../src/version.ts'
+import { startControlServer } from './control-server.ts'
+import { Daemon, type DaemonSettings } from './daemon.ts'
+
+export interface RunOptions {
+  home: Home
+  host?: string | undefined
+  port?: number | undefined
+  threads?: number | undefined
+  /** Made at the start if it is not there. */
+  bucket?: string | undefined
+  /** Called once the daemon serves. */
+  onReady?: (daemon: Daemon) => Promise<void>
+}
+
+/** Resolves with the exit code when the daemon has stopped. Rejects if it cannot start. */
+export async function runDaemon(options: RunOptions): Promise<number> {
+  const { home } = options
+  const config = loadConfig(home, {
+    's3.host': options.host,
+    's3.port': options.port,
+    'gateway.threads': options.threads
+  })
+  const masterKey = takeMasterKeySource(home)
+  makeDirectories(home)
+
+  const log = pino({ level: config.log.level, base: { pid: process.pid } }, pino.destination(2))
+  const fatal = Promise.withResolvers<number>()
+  const onFatal = (error: Error): void => {
+    log.fatal({ error: error.stack }, 'a bug was met: stopping before it spreads')
+    fatal.resolve(70)
+  }
+  const settings = {
+    ...(await toSettings(home, config)),
+    ...masterKey,
+    firstBucket: options.bucket
+  }
+  const daemon = await Daemon.start(settings, log, onFatal)
+
+  const stop = stopRequested(log)
+  const control = await startControlServer({
+    daemon,
+    homePath: home.path,
+    socketPath: home.controlSocket,
+    onStop: stop.request
+  })
+  writeFileSync(home.pidFile, `${process.pid}\n`, { mode: 0o600 })
+  log.info(
+    { version, endpoint: daemon.endpoint, engine: settings.engine, home: home.path },
+    'serving'
+  )
+  await options.onReady?.(daemon)
+
+  const code = await Promise.race([stop.requested.then(() => 0), fatal.promise])
+  if (code !== 0) return code
+  control.close()
+  control.closeIdleConnections()
+  await daemon.stop()
+  rmSync(home.pidFile, { force: true })
+  rmSync(home.controlSocket, { force: true })
+  return 0
+}
+
+/** SIGTERM, SIGINT and SIGHUP ask for a stop; asked twice, the process ends at once. */
+function stopRequested(log: Logger): { requested: Promise<void>; request: () => void } {
+  const { promise: requested, resolve } = Promise.withResolvers<undefined>()
+  let isAsked = false
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (isAsked) process.exit(128 + os.constants.signals[signal])
+      isAsked = true
+      log.info({ signal }, 'stopping')
+      resolve(undefined)
+    })
+  }
+
+  return {
+    requested,
+    request: () => {
+      resolve(undefined)
+    }
+  }
+}
+
+type MasterKeySource = Pick<DaemonSettings, 'readMasterKey' | 'makeMasterKey'>
+
+/**
+ * The key from the environment, or else from the file. The variables are taken out of the environment, so that
+ * nothing that is started from here inherits them.
+ */
+function takeMasterKeySource({ masterKeyFile }: Home): MasterKeySource {
+  const given = takeVariable('R2D_MASTER_KEY')
+  const passphraseFile = process.env['R2D_PASSPHRASE_FILE']
+  const passphrase =
+    takeVariable('R2D_PASSPHRASE') ??
+    (passphraseFile === undefined ? undefined : readPassphrase(passphraseFile))
+  if (given !== undefined) {
+    const read = (): Promise<Buffer> => Promise.resolve(parseMasterKey(given, passphrase))
+    return { readMasterKey: read, makeMasterKey: read }
+  }
+
+  const read = (): Promise<Buffer> => readMasterKeyFile(masterKeyFile, passphrase)
+  return {
+    readMasterKey: read,
+    makeMasterKey: () =>
+      existsSync(masterKeyFile) ? read() : createMasterKeyFile(masterKeyFile, passphrase)
+  }
+}
+
+function takeVariable(name: string): string | undefined {
+  const value = process.env[name]
+  Reflect.deleteProperty(process.env, name)
+  return value === '' ? undefined : value
+}
+
+function readPassphrase(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new R2dError('R2D_NO_MASTER_KEY', `The passphrase file ${path} cannot be read`, {
+      cause: error
+    })
+  }
+}
+
+function makeDirectories(home: Home): void {
+  for (const path of [home.path, home.run]) mkdirSync(path, { recursive: true, mode: 0o700 })
+  chmodSync(home.run, 0o700)
+  // A run directory outside the home is in a place where others can make directories, too.
+  if (statSync(home.run).uid !== (process.getuid?.() ?? 0)) {
+    throw new R2dError('R2D_INVALID_CONFIG', `${home.run} belongs to another user`, {
+      hint: 'Choose a shorter R2D_HOME, so that its sockets fit into it'
+    })
+  }
+}
+
+async function toSettings(
+  home: Home,
+  config: Config
+): Promise<Omit<DaemonSettings, keyof MasterKeySource | 'firstBucket'>> {
+  const engine = await chooseEngine(home, config.metadata.engine)
+
+  return {
+    host: config.s3.host,
+    port: config.s3.port,
+    domains: config.s3.domains,
+    threadCount: config.gateway.threads === 0 ? os.availableParallelism() : config.gateway.threads,
+    engine,
+    metadataPath: join(home.metadata, engine),
+    volumesPath: home.volumes,
+    runPath: home.run,
+    socketPath: home.s3Socket,
+    stopTimeoutMs: config.gateway.stopTimeout * 1000,
+    logLevel: config.log.level
+  }
+}
+
+/** A store stays with the engine that it was made with. */
+async function chooseEngine(
+  home: Home,
+  wanted: Config['metadata']['engine']
+): Promise<'rocksdb' | 'classic-level'> {
+  const found = (['rocksdb', 'classic-level'] as const).find(name =>
+    existsSync(join(home.metadata, name))
+  )
+  if (wanted === 'auto')
+    return found ?? ((await isRocksDbAvailable()) ? 'rocksdb' : 'classic-level')
+
+  if (found !== undefined && found !== wanted) {
+    throw new R2dError('R2D_INVALID_CONFIG', `The metadata of this store is in ${found}`, {
+      hint: `Set metadata.engine to "auto" or "${found}"`
+    })
+  }
+  return wanted
+}

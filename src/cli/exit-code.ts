@@ -1,0 +1,45 @@
+/**
+ * Exit codes of the commands. Any other code is a failure, too.
+ *
+ * 0 done, 1 some of it failed, 2 usage, and what follows.
+ */
+
+import type { ErrorCode } from '../errors.ts'
+
+export function exitCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case 'R2D_INVALID_BUCKET_NAME':
+    case 'R2D_INVALID_KEY':
+    case 'R2D_INVALID_LOCATION':
+    case 'R2D_INVALID_CONFIG':
+    case 'R2D_METADATA_TOO_LARGE':
+    case 'R2D_OBJECT_TOO_LARGE':
+      return 2
+    case 'R2D_NO_SUCH_BUCKET':
+    case 'R2D_NO_SUCH_KEY':
+      return 4
+    case 'R2D_BUCKET_EXISTS':
+    case 'R2D_BUCKET_NOT_EMPTY':
+    case 'R2D_PRECONDITION_FAILED':
+      return 5
+    case 'R2D_FORBIDDEN':
+      return 6
+    case 'R2D_UNREACHABLE':
+      return 7
+    case 'R2D_EXTENT_UNREADABLE':
+    case 'R2D_CORRUPT_RECORD':
+    case 'R2D_INTEGRITY':
+      return 8
+    case 'R2D_STORE_FULL':
+      return 9
+    case 'R2D_LOCKED':
+    case 'R2D_WRONG_MASTER_KEY':
+    case 'R2D_NO_MASTER_KEY':
+    case 'R2D_FOREIGN_VOLUME':
+    case 'R2D_UNSUPPORTED_FORMAT':
+      return 10
+    case 'R2D_CONFLICT':
+    case 'R2D_UNAVAILABLE':
+      return 75
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * The configuration: what an operator may have two right answers to.
+ *
+ * A flag beats the environment, which beats `r2d.toml`, which beats the default. A key that is unknown, or a
+ * value that is not allowed, is refused with its place.
+ */
+
+import { readFileSync } from 'node:fs'
+import { parse } from 'smol-toml'
+import { R2dError } from './errors.ts'
+import type { Home } from './home.ts'
+
+export interface Config {
+  s3: {
+    /** Address to listen on. */
+    host: string
+    /** 0: any free port. */
+    port: number
+    /** Host names that have buckets as subdomains. */
+    domains: string[]
+  }
+  gateway: {
+    /** 0: one a core. */
+    threads: number
+    /** Seconds that requests in flight have when the daemon stops. */
+    stopTimeout: number
+  }
+  metadata: {
+    /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
+    engine: 'auto' | 'rocksdb' | 'classic-level'
+  }
+  log: {
+    level: LogLevel
+  }
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+interface Setting {
+  /** In r2d.toml. */
+  key: string
+  variable: string
+  description: string
+  default: string | number | string[]
+  /** What is allowed, for the message. */
+  allowed: string
+  /** Undefined if the value is not allowed. */
+  read: (value: unknown) => string | number | string[] | undefined
+}
+
+const engines = ['auto', 'rocksdb', 'classic-level']
+const levels = ['debug', 'info', 'warn', 'error']
+
+/** Every setting, in the order in which the documentation gives them. */
+export const settings = [
+  {
+    key: 's3.host',
+    variable: 'R2D_S3_HOST',
+    description: 'Address that the S3 endpoint listens on',
+    default: '127.0.0.1',
+    allowed: 'an address or host name',
+    read: value => (typeof value === 'string' && value !== '' ? value : undefined)
+  },
+  {
+    key: 's3.port',
+    variable: 'R2D_S3_PORT',
+    description: 'Port of the S3 endpoint; 0 takes any free one',
+    default: 7230,
+    allowed: 'a number from 0 to 65535',
+    read: value => readNumber(value, 0, 65_535)
+  },
+  {
+    key: 's3.domains',
+    variable: 'R2D_S3_DOMAINS',
+    description: 'Host names that have buckets as subdomains (virtual-host style)',
+    default: ['localhost'],
+    allowed: 'a list of host names, with commas between them in the variable',
+    read: readNames
+  },
+  {
+    key: 'gateway.threads',
+    variable: 'R2D_GATEWAY_THREADS',
+    description: 'Threads that serve requests; 0 is one a core',
+    default: 0,
+    allowed: 'a number from 0 to 256',
+    read: value => readNumber(value, 0, 256)
+  },
+  {
+    key: 'gateway.stop_timeout',
+    variable: 'R2D_STOP_TIMEOUT',
+    description: 'Seconds that requests in flight have when the daemon stops',
+    default: 10,
+    allowed: 'a number of seconds from 0 to 3600',
+    read: value => readNumber(value, 0, 3600)
+  },
+  {
+    key: 'metadata.engine',
+    variable: 'R2D_METADATA_ENGINE',
+    description: 'Engine of the metadata service',
+    default: 'auto',
+    allowed: engines.join(', '),
+    read: value => engines.find(engine => engine === value)
+  },
+  {
+    key: 'log.level',
+    variable: 'R2D_LOG_LEVEL',
+    description: 'Least severe lines that are logged',
+    default: 'info',
+    allowed: levels.join(', '),
+    read: value => levels.find(level => level === value)
+  }
+] as const satisfies readonly Setting[]
+
+type SettingKey = (typeof settings)[number]['key']
+
+/** R2D_INVALID_CONFIG. `overrides`: values of flags, by key. */
+export function loadConfig(
+  home: Home,
+  overrides: Partial<Record<SettingKey, string | number | undefined>> = {},
+  environment: NodeJS.ProcessEnv = process.env
+): Config {
+  const file = readFile(home.configFile)
+  refuseUnknown(file, home.configFile)
+
+  const value = (key: SettingKey): string | number | string[] => {
+    const setting = settings.find(each => each.key === key)
+    if (setting === undefined) throw new TypeError(`No setting ${key}`)
+    return (
+      readValue(setting, overrides[key], 'the command line') ??
+      readValue(setting, environment[setting.variable], setting.variable) ??
+      readValue(setting, lookUp(file, key), home.configFile) ??
+      [setting.default].flat()[0] ??
+      ''
+    )
+  }
+  const domains = value('s3.domains')
+  return {
+    s3: {
+      host: String(value('s3.host')),
+      port: Number(value('s3.port')),
+      domains: Array.isArray(domains) ? domains : [String(domains)]
+    },
+    gateway: {
+      threads: Number(value('gateway.threads')),
+      stopTimeout: Number(value('gateway.stop_timeout'))
+    },
+    // Each was compared with what is allowed when it was read.
+    metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
+    log: { level: value('log.level') as LogLevel }
+  }
+}
+
+function readValue(
+  setting: Setting,
+  value: unknown,
+  source: string
+): string | number | string[] | undefined {
+  if (value === undefined) return undefined
+  const found = setting.read(value)
+  if (found !== undefined) return found
+
+  throw new R2dError(
+    'R2D_INVALID_CONFIG',
+    `${setting.key} is ${JSON.stringify(value)} in ${source}, which is not ${setting.allowed}`,
+    { hint: `Set it to ${setting.allowed}` }
+  )
+}
+
+function readFile(path: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new R2dError('R2D_INVALID_CONFIG', `${path} cannot be read`, { cause: error })
+  }
+
+  try {
+    return parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new R2dError('R2D_INVALID_CONFIG', `${path} is not valid TOML: ${reason}`, {
+      cause: error
+    })
+  }
+}
+
+function refuseUnknown(file: Record<string, unknown>, path: string): void {
+  for (const [section, content] of Object.entries(file)) {
+    const names = typeof content === 'object' && content !== null ? Object.keys(content) : ['']
+    for (const name of names) {
+      const key = name === '' ? section : `${section}.${name}`
+      if (settings.some(setting => setting.key === key)) continue
+      throw new R2dError('R2D_INVALID_CONFIG', `${path} has an unknown key: ${key}`, {
+        hint: `Known keys: ${settings.map(setting => setting.key).join(', ')}`
+      })
+    }
+  }
+}
+
+function lookUp(file: Record<string, unknown>, key: string): unknown {
+  const [section = '', name = ''] = key.split('.')
+  const content = file[section]
+  if (typeof content !== 'object' || content === null) return undefined
+
+  return new Map(Object.entries(content)).get(name)
+}
+
+function readNumber(value: unknown, min: number, max: number): number | undefined {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  const isFine = Number.isInteger(number) && Number(number) >= min && Number(number) <= max
+
+  return isFine ? Number(number) : undefined
+}
+
+function readNames(value: unknown): string[] | undefined {
+  const names = typeof value === 'string' ? value.split(',') : value
+  if (!Array.isArray(names)) return undefined
+  const texts = names.map(name => (typeof name === 'string' ? name.trim().toLowerCase() : ''))
+
+  return texts.every(name => /^[a-z0-9.-]+$/.test(name)) ? texts : undefined
+}

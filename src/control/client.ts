@@ -1,0 +1,79 @@
+/**
+ * The client of the control socket.
+ */
+
+import { once } from 'node:events'
+import http from 'node:http'
+import { R2dError, type ErrorCode } from '../errors.ts'
+import { errnoOf } from '../file.ts'
+import type { Home } from '../home.ts'
+import type { CredentialDocument, ErrorDocument, PresignDocument, Status } from './protocol.ts'
+
+/** Nothing that is asked here takes long. */
+const timeoutMs = 10_000
+
+/** R2D_UNREACHABLE when nobody listens. */
+export class ControlClient {
+  readonly #socketPath: string
+
+  constructor(home: Pick<Home, 'controlSocket'>) {
+    this.#socketPath = home.controlSocket
+  }
+
+  status(): Promise<Status> {
+    return this.#ask<Status>('GET', '/v1/status')
+  }
+
+  async stop(): Promise<void> {
+    await this.#ask('POST', '/v1/stop', {})
+  }
+
+  credentials(): Promise<CredentialDocument[]> {
+    return this.#ask<CredentialDocument[]>('GET', '/v1/credentials')
+  }
+
+  async presign(request: PresignDocument): Promise<string> {
+    const { url } = await this.#ask<{ url: string }>('POST', '/v1/presign', request)
+    return url
+  }
+
+  async #ask<T>(method: 'GET' | 'POST', path: string, document?: object): Promise<T> {
+    const body = document === undefined ? undefined : JSON.stringify(document)
+    const request = http.request({
+      socketPath: this.#socketPath,
+      method,
+      path,
+      timeout: timeoutMs,
+      headers: { 'content-type': 'application/json' }
+    })
+    request.on('timeout', () => request.destroy(new Error('The daemon does not answer')))
+    request.end(body)
+
+    let text = ''
+    let status: number
+    try {
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+      status = response.statusCode ?? 0
+      for await (const piece of response) text += String(piece)
+    } catch (error) {
+      throw unreachable(error)
+    }
+
+    // The other side is the daemon of the same release: its documents have their types.
+    const answer = JSON.parse(text) as T | ErrorDocument
+    if (status < 400) return answer as T
+    const { code, message, hint } = answer as ErrorDocument
+    throw new R2dError(code as ErrorCode, message, hint === undefined ? {} : { hint })
+  }
+}
+
+export function unreachable(error: unknown): R2dError {
+  const errno = errnoOf(error)
+  const isAbsent = errno === 'ENOENT' || errno === 'ECONNREFUSED'
+
+  return new R2dError(
+    'R2D_UNREACHABLE',
+    isAbsent ? 'No daemon is running on this home directory' : 'The daemon cannot be reached',
+    { cause: error, hint: 'Start it with: r2d up' }
+  )
+}
