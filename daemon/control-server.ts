@@ -140,7 +140,7 @@ async function presignFor(
 }
 
 function parsePresign(document: unknown): PresignDocument {
-  const fields = new Map(Object.entries(document ?? {}))
+  const fields = new Map<string, unknown>(Object.entries(document ?? {}))
   const [method, bucket, key] = [fields.get('method'), fields.get('bucket'), fields.get('key')]
   const expiresSeconds = Number(fields.get('expiresSeconds'))
   const isMethod = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE'
@@ -169,7 +169,7 @@ async function readDocument(request: IncomingMessage): Promise<unknown> {
     }
   }
   try {
-    return JSON.parse(text)
+    return JSON.parse(text) as unknown
   } catch (error) {
     throw new R2dError('R2D_INVALID_CONFIG', 'The document is not JSON', { cause: error })
   }

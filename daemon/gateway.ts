@@ -74,13 +74,13 @@ export class Gateway {
         await end
       })
     )
-    let isClosed = false
+    const state = { isClosed: false }
     void closed.then(() => {
-      isClosed = true
+      state.isClosed = true
     })
 
     const deadline = Date.now() + timeoutMs
-    while (!isClosed && Date.now() < deadline) {
+    while (!state.isClosed && Date.now() < deadline) {
       // A keep-alive connection ends once its request has: it is not waited for.
       for (const server of this.#servers) server.closeIdleConnections()
       await delay(idleCheckMs)

@@ -218,7 +218,7 @@ export class ObjectClient {
     // After the answer, what happens to the rest of the request is of no consequence.
     request.on('error', () => undefined)
     const responded = once(request, 'response') as Promise<[IncomingMessage]>
-    const source: { error?: unknown } = {}
+    const source: { error?: Error } = {}
     if (stream === undefined) request.end(body)
     else void pipeline(Readable.from(noting(stream, source)), request).catch(() => undefined)
 
@@ -249,12 +249,12 @@ interface ListDocument {
 /** Passes a body through, and keeps the error that it ends with. */
 async function* noting(
   body: AsyncIterable<Uint8Array>,
-  source: { error?: unknown }
+  source: { error?: Error }
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* body
   } catch (error) {
-    source.error = error
+    source.error = error instanceof Error ? error : new Error(String(error))
     throw error
   }
 }

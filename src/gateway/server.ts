@@ -170,8 +170,7 @@ function refuse(
   const s3Error = hasLeft ? new S3Error('ClientDisconnect') : toS3Error(error)
   if (s3Error.status >= 500 && s3Error.code !== 'NotImplemented') {
     const { cause } = s3Error
-    const reason =
-      cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? s3Error.message)
+    const reason = cause instanceof Error ? (cause.stack ?? cause.message) : s3Error.message
     log.error('a request failed', { requestId, method, code: s3Error.code, reason })
   }
   if (response.headersSent || hasLeft) {

@@ -146,6 +146,7 @@ export function serveCommitter(port: MessagePort, committer: Committer): void {
   }
 
   port.on('message', (requests: Request[]) => {
+    // A bug in it is an unhandled rejection: it ends this thread, and is seen by the main one.
     for (const request of requests) void answer(request)
   })
 }

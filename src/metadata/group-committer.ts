@@ -66,7 +66,7 @@ export class GroupCommitter {
 
   async #runGroups(): Promise<void> {
     // One turn of the loop, so that what came with the same message is in the first group.
-    await undefined
+    await Promise.resolve()
     while (this.#queue.length > 0) {
       const group = this.#queue.splice(0, groupCountMax)
       await this.#runGroup(group)

@@ -6,7 +6,8 @@
  * the committer has a thread of its own.
  *
  * One thread commits; any number read. The first to open gets a `handle`, by which the others open the same
- * database in the same process. RocksDB holds a kernel lock on the directory for as long as it is open: a second
+ * database in the same process. It is the first that closes: the binding closes for all at once, under whoever
+ * still reads, so that an engine opened by handle leaves it alone. RocksDB holds a kernel lock on the directory for as long as it is open: a second
  * process is refused, and a killed one leaves nothing behind.
  *
  * WAL: a commit is written with `sync`, so that what is in front of it is durable when it returns. On opening, RocksDB
@@ -46,6 +47,9 @@ interface RocksIterator {
   _nextvSync(count: number, options: object): { rows: Buffer[]; finished: boolean }
   _closeSync(): void
 }
+
+/** Not a literal, so that the compiler looks for no types. */
+const packageName: string = '@nxtedition/rocksdb'
 
 type RocksLevelClass = new (pathOrHandle: string | bigint) => RocksLevel
 
@@ -90,12 +94,12 @@ export async function openRocksDb(options: RocksDbOptions): Promise<Engine> {
     throw toOpenError(error, path)
   }
 
-  return new RocksDb(database)
+  return new RocksDb(database, { isOwner: handle === undefined })
 }
 
 async function loadBinding(): Promise<RocksLevelClass> {
   try {
-    const module = (await import('@nxtedition/rocksdb' as string)) as {
+    const module = (await import(packageName)) as {
       RocksLevel?: RocksLevelClass
       default: { RocksLevel: RocksLevelClass }
     }
@@ -111,11 +115,13 @@ async function loadBinding(): Promise<RocksLevelClass> {
 class RocksDb implements Engine {
   readonly name = 'rocksdb'
   readonly #database: RocksLevel
+  readonly #isOwner: boolean
   /** Known from the first commit on; only the thread that commits asks. */
   #lastCommit: Version | undefined
 
-  constructor(database: RocksLevel) {
+  constructor(database: RocksLevel, { isOwner }: { isOwner: boolean }) {
     this.#database = database
+    this.#isOwner = isOwner
   }
 
   get handle(): bigint {
@@ -154,7 +160,7 @@ class RocksDb implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#database.close()
+    if (this.#isOwner) await this.#database.close()
   }
 
   #getMany(keys: readonly Buffer[]): (Versioned | undefined)[] {

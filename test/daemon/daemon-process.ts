@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ControlClient } from '../../src/control/client.ts'
 import { resolveHome } from '../../src/home.ts'
+import type { S3Endpoint } from '../conformance/s3.ts'
 import type { Status } from '../../src/control/protocol.ts'
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -71,6 +72,13 @@ export class DaemonProcess {
 
   client(): ControlClient {
     return new ControlClient(resolveHome({ R2D_HOME: this.home }))
+  }
+
+  async s3(): Promise<S3Endpoint> {
+    const [credential] = await this.client().credentials()
+    assert(credential !== undefined)
+    const { accessKeyId, secretAccessKey } = credential
+    return { endpoint: this.endpoint, accessKeyId, secretAccessKey }
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

@@ -2,7 +2,8 @@
  * S3's XML: written element by element, read by a parser that resolves nothing.
  */
 
-import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { XMLParser } from 'fast-xml-parser'
+import { SyntaxValidator } from 'fast-xml-validator'
 import { S3Error } from './s3-error.ts'
 
 export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -63,10 +64,10 @@ const parser = new XMLParser({
 export function parseDocument(body: Buffer, root: string): Record<string, unknown> {
   const text = body.toString()
   if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY')) throw new S3Error('MalformedXML')
-  if (XMLValidator.validate(text) !== true) throw new S3Error('MalformedXML')
 
   let parsed: unknown
   try {
+    SyntaxValidator.validate(text)
     parsed = parser.parse(text)
   } catch (error) {
     throw new S3Error('MalformedXML', undefined, { cause: error })

@@ -1,0 +1,22 @@
+// The S3 conformance suite over a daemon in one thread over classic-level, as where there is no RocksDB.
+
+import test from 'ava'
+import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
+import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
+
+let daemon: DaemonProcess
+let endpoint: S3Endpoint
+
+test.before(async () => {
+  daemon = await DaemonProcess.start(await makeDaemonHome(), {
+    R2D_METADATA_ENGINE: 'classic-level'
+  })
+  endpoint = await daemon.s3()
+})
+
+test.after.always(async () => {
+  await daemon.stop()
+  await removeHome(daemon.home)
+})
+
+s3Suite(test, 'one thread over classic-level', () => endpoint)

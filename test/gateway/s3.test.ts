@@ -1,0 +1,20 @@
+// The S3 conformance suite over a daemon of the default kind: RocksDB, threads, three volumes.
+
+import test from 'ava'
+import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
+import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
+
+let daemon: DaemonProcess
+let endpoint: S3Endpoint
+
+test.before(async () => {
+  daemon = await DaemonProcess.start(await makeDaemonHome())
+  endpoint = await daemon.s3()
+})
+
+test.after.always(async () => {
+  await daemon.stop()
+  await removeHome(daemon.home)
+})
+
+s3Suite(test, 'threads over RocksDB', () => endpoint)
