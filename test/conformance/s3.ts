@@ -225,7 +225,7 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     const winners = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [String(n)] : []))
     t.is(winners.length, 1)
     const got = await s3.send(new GetObjectCommand({ Bucket, Key: 'lock' }))
-    t.is((await bodyOf(got)).toString(), winners[0])
+    t.is((await bodyOf(got)).toString(), String(winners[0]))
   })
 
   test(`${name}: listings page, group by delimiter, and start after a key`, async t => {

@@ -1,0 +1,361 @@
+// Row values: golden bytes, round trip, and refusal of what is not a row.
+//
+// Method: one table of records with their arbitraries. Each negative property damages an encoding in one way and
+// requires one of the two codes that a damaged or a newer row has; nothing else may be thrown.
+
+import assert from 'node:assert/strict'
+import test from 'ava'
+import fc from 'fast-check'
+import { R2dError } from '../../src/errors.ts'
+import { extentSizeMax } from '../../src/limits.ts'
+import {
+  decodeBucketRecord,
+  encodeBucketRecord,
+  type BucketRecord
+} from '../../src/metadata/bucket-record.ts'
+import {
+  decodeCredentialRecord,
+  encodeCredentialRecord
+} from '../../src/metadata/credential-record.ts'
+import { decodeDiscardRecord, encodeDiscardRecord } from '../../src/metadata/discard-record.ts'
+import { decodeExtentRecord, encodeExtentRecord } from '../../src/metadata/extent-record.ts'
+import { decodeLocationRecord, encodeLocationRecord } from '../../src/metadata/location-record.ts'
+import {
+  decodeManifestPageRecord,
+  encodeManifestPageRecord
+} from '../../src/metadata/manifest-page-record.ts'
+import {
+  decodeObjectRecord,
+  encodeObjectRecord,
+  type Checksums,
+  type HttpMetadata,
+  type Manifest,
+  type ObjectRecord
+} from '../../src/metadata/object-record.ts'
+import { decodeStoreRecord, encodeStoreRecord } from '../../src/metadata/store-record.ts'
+import { decodeVolumeRecord, encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
+
+const bytes = (size: number): fc.Arbitrary<Buffer> => {
+  return fc.uint8Array({ minLength: size, maxLength: size }).map(value => Buffer.from(value))
+}
+const someBytes = fc.uint8Array({ maxLength: 80 }).map(value => Buffer.from(value))
+const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter(value => value.isWellFormed())
+const time = fc.nat(2 ** 45)
+const plain = { noNullPrototype: true } as const
+const storageClass = fc.constantFrom('STANDARD' as const, 'STANDARD_IA' as const)
+
+const slice = fc.record(
+  {
+    extentId: bytes(16),
+    offset: fc.nat(extentSizeMax),
+    length: fc.integer({ min: 1, max: extentSizeMax }),
+    wrappedKey: bytes(48)
+  },
+  plain
+)
+const page = fc.record(
+  { pageId: bytes(16), length: fc.integer({ min: 1, max: 2 ** 40 }), wrappedKey: bytes(48) },
+  plain
+)
+const manifest: fc.Arbitrary<Manifest> = fc.oneof(
+  fc.record(
+    { kind: fc.constant('inline' as const), slices: fc.array(slice, { maxLength: 5 }) },
+    plain
+  ),
+  fc.record(
+    { kind: fc.constant('paged' as const), pages: fc.array(page, { minLength: 1, maxLength: 5 }) },
+    plain
+  )
+)
+const sizeOf = (value: Manifest): number => {
+  const runs: readonly { length: number }[] = value.kind === 'inline' ? value.slices : value.pages
+  return runs.reduce((sum, { length }) => sum + length, 0)
+}
+const httpMetadata: fc.Arbitrary<HttpMetadata> = fc.record(
+  {
+    contentType: text,
+    contentLanguage: text,
+    contentDisposition: text,
+    contentEncoding: text,
+    cacheControl: text,
+    expires: text
+  },
+  { ...plain, requiredKeys: [] }
+)
+const checksums: fc.Arbitrary<Checksums> = fc.record(
+  {
+    md5: bytes(16),
+    sha1: bytes(20),
+    sha256: bytes(32),
+    crc32: bytes(4),
+    crc32c: bytes(4),
+    crc64nvme: bytes(8)
+  },
+  { ...plain, requiredKeys: [] }
+)
+const object: fc.Arbitrary<ObjectRecord> = manifest.chain(value =>
+  fc.record(
+    {
+      versionId: bytes(16),
+      key: text,
+      size: fc.constant(sizeOf(value)),
+      etag: text,
+      uploaded: time,
+      storageClass,
+      httpMetadata,
+      customMetadata: fc.array(fc.tuple(text, text), { maxLength: 4 }),
+      checksums,
+      manifest: fc.constant(value)
+    },
+    plain
+  )
+)
+const bucket: fc.Arbitrary<BucketRecord> = fc.record(
+  {
+    id: bytes(12),
+    created: time,
+    location: text,
+    storageClass,
+    wrappedKey: bytes(48),
+    state: fc.constantFrom('active' as const, 'deleting' as const)
+  },
+  plain
+)
+const replica = fc.record(
+  { volume: fc.integer({ min: 1, max: 0xffff }), segment: time, offset: fc.nat(2 ** 31 - 1) },
+  plain
+)
+
+interface Codec<T> {
+  name: string
+  records: fc.Arbitrary<T>
+  encode: (record: T) => Buffer
+  decode: (bytes: Buffer) => T
+}
+
+/** The record's type is used inside only, so that codecs of all types fit into one list. */
+type AnyCodec = <Result>(use: <T>(codec: Codec<T>) => Result) => Result
+const codec =
+  <T>(value: Codec<T>): AnyCodec =>
+  use =>
+    use(value)
+
+const codecs: AnyCodec[] = [
+  codec({
+    name: 'object',
+    records: object,
+    encode: encodeObjectRecord,
+    decode: decodeObjectRecord
+  }),
+  codec({
+    name: 'bucket',
+    records: bucket,
+    encode: encodeBucketRecord,
+    decode: decodeBucketRecord
+  }),
+  codec({
+    name: 'extent',
+    records: fc.record(
+      {
+        size: fc.integer({ min: 1, max: extentSizeMax }),
+        references: fc.integer({ min: 1, max: 2 ** 40 }),
+        replicas: fc.array(replica, { minLength: 1, maxLength: 5 })
+      },
+      plain
+    ),
+    encode: encodeExtentRecord,
+    decode: decodeExtentRecord
+  }),
+  codec({
+    name: 'manifest page',
+    records: fc.record(
+      {
+        references: fc.integer({ min: 1, max: 99 }),
+        slices: fc.array(slice, { minLength: 1, maxLength: 5 })
+      },
+      plain
+    ),
+    encode: encodeManifestPageRecord,
+    decode: decodeManifestPageRecord
+  }),
+  codec({
+    name: 'discard',
+    records: fc.record(
+      {
+        discarded: time,
+        extentIds: fc.array(bytes(16), { maxLength: 3 }),
+        pageIds: fc.array(bytes(16), { maxLength: 3 })
+      },
+      plain
+    ),
+    encode: encodeDiscardRecord,
+    decode: decodeDiscardRecord
+  }),
+  codec({
+    name: 'credential',
+    records: fc.record({ created: time, description: text, sealedSecret: someBytes }, plain),
+    encode: encodeCredentialRecord,
+    decode: decodeCredentialRecord
+  }),
+  codec({
+    name: 'volume',
+    records: fc.record({ id: bytes(16), path: text, location: text, failureDomain: text }, plain),
+    encode: encodeVolumeRecord,
+    decode: decodeVolumeRecord
+  }),
+  codec({
+    name: 'location',
+    records: fc.record({ replicaCount: fc.integer({ min: 1, max: 9 }) }, plain),
+    encode: encodeLocationRecord,
+    decode: decodeLocationRecord
+  }),
+  codec({
+    name: 'store',
+    records: fc.record(
+      { id: bytes(16), created: time, keyCheck: someBytes, defaultLocation: text },
+      plain
+    ),
+    encode: encodeStoreRecord,
+    decode: decodeStoreRecord
+  })
+]
+
+/** Decodes, or throws one of the two codes that damage may have; anything else fails the property. */
+function decodeOrRefuse<T>(decode: (bytes: Buffer) => T, damaged: Buffer): T | undefined {
+  try {
+    return decode(damaged)
+  } catch (error) {
+    assert(error instanceof R2dError, String(error))
+    assert(error.code === 'R2D_CORRUPT_RECORD' || error.code === 'R2D_UNSUPPORTED_FORMAT')
+    return undefined
+  }
+}
+
+for (const each of codecs) {
+  each(({ name, records, encode, decode }) => {
+    test(`a ${name} row decodes to what was encoded`, t => {
+      t.notThrows(() => {
+        fc.assert(
+          fc.property(records, record => {
+            assert.deepEqual(decode(encode(record)), record)
+          })
+        )
+      })
+    })
+
+    test(`a ${name} row that is cut short or followed by a byte is refused`, t => {
+      t.notThrows(() => {
+        fc.assert(
+          fc.property(
+            records,
+            fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+            (record, share) => {
+              const row = encode(record)
+              const cut = row.subarray(0, Math.floor(row.length * share))
+              assert.equal(decodeOrRefuse(decode, cut), undefined)
+              assert.equal(decodeOrRefuse(decode, Buffer.concat([row, Buffer.alloc(1)])), undefined)
+            }
+          )
+        )
+      })
+    })
+
+    test(`a ${name} row with a flipped bit is refused, or is the exact encoding of what it decodes to`, t => {
+      t.notThrows(() => {
+        fc.assert(
+          fc.property(records, fc.nat(), (record, at) => {
+            const row = encode(record)
+            const bit = at % (row.length * 8)
+            row.writeUInt8(row.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3)
+            const decoded = decodeOrRefuse(decode, row)
+            if (decoded !== undefined) assert(encode(decoded).equals(row))
+          })
+        )
+      })
+    })
+  })
+}
+
+test('an extent row has the bytes that docs/format.md gives', t => {
+  const row = encodeExtentRecord({
+    size: 300,
+    references: 1,
+    replicas: [
+      { volume: 1, segment: 0x1234, offset: 80 },
+      { volume: 3, segment: 5, offset: 128 }
+    ]
+  })
+
+  t.is(
+    row.toString('hex'),
+    [
+      '07', // Schema: extent.
+      '01', // Format.
+      'ac02', // Size.
+      '01', // References.
+      '02', // Replicas.
+      '01b42450', // Volume 1, segment 0x1234, offset 80.
+      '03058001' // Volume 3, segment 5, offset 128.
+    ].join('')
+  )
+})
+
+test('an object row has the bytes that docs/format.md gives', t => {
+  const row = encodeObjectRecord({
+    versionId: Buffer.alloc(16, 0x11),
+    key: 'a',
+    size: 5,
+    etag: 'ee',
+    uploaded: 1,
+    storageClass: 'STANDARD_IA',
+    httpMetadata: { contentType: 't', expires: 'x' },
+    customMetadata: [['n', 'v']],
+    checksums: { crc32: Buffer.alloc(4, 0x22) },
+    manifest: {
+      kind: 'inline',
+      slices: [
+        {
+          extentId: Buffer.alloc(16, 0x33),
+          offset: 0,
+          length: 5,
+          wrappedKey: Buffer.alloc(48, 0x44)
+        }
+      ]
+    }
+  })
+
+  t.is(
+    row.toString('hex'),
+    [
+      '0601', // Schema: object; format.
+      '11'.repeat(16), // Version id.
+      '0161', // Key.
+      '05', // Size.
+      '026565', // ETag.
+      '01', // Uploaded.
+      '01', // Storage class: STANDARD_IA.
+      '21', // Content headers: type and expires.
+      '0174',
+      '0178',
+      '01', // Custom metadata: one pair.
+      '016e0176',
+      '08', // Checksums: CRC-32.
+      '22'.repeat(4),
+      '00', // Manifest: inline.
+      '01', // One slice.
+      '33'.repeat(16),
+      '0005', // Offset, length.
+      '44'.repeat(48),
+      '00' // Extensions.
+    ].join('')
+  )
+})
+
+test('a row of a later format is told apart from a corrupt one', t => {
+  const row = encodeLocationRecord({ replicaCount: 2 })
+  row.writeUInt8(2, 1)
+
+  const error = t.throws(() => decodeLocationRecord(row), { instanceOf: R2dError })
+
+  t.is(error.code, 'R2D_UNSUPPORTED_FORMAT')
+})
