@@ -88,7 +88,7 @@ export class ChunkedDecoder {
   end(): void {
     if (this.#state === 'done') return
     // Some clients leave out the empty line behind a last chunk without trailers.
-    if (this.#state === 'trailers' && this.#line.length === 0 && this.#trailersSize === 0) {
+    if (this.#state === 'trailers' && !this.#hasTrailers && this.#line.length === 0) {
       this.#finishTrailers()
       return
     }
