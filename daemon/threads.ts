@@ -78,6 +78,11 @@ export class Threads {
     return first.settings.port
   }
 
+  /** The committer's thread first. */
+  get workers(): Worker[] {
+    return [this.#committer, ...this.#gateways.map(({ worker }) => worker)]
+  }
+
   get restartCount(): number {
     return this.#restartCount
   }

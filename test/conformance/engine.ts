@@ -205,7 +205,7 @@ export function engineSuite(test: TestFn, name: string, open: OpenEngine): void 
 
     const error = await t.throwsAsync(open(path), { instanceOf: R2dError })
 
-    t.is((error as R2dError).code, 'R2D_LOCKED')
+    t.is(error.code, 'R2D_LOCKED')
     child.kill('SIGKILL')
     await once(child, 'exit')
     const engine = await open(path)

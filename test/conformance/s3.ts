@@ -76,9 +76,7 @@ async function refusal(
   t: ExecutionContext,
   promise: Promise<unknown>
 ): Promise<{ name: string; status: number }> {
-  const error = (await t.throwsAsync(promise)) as Error & {
-    $metadata?: { httpStatusCode?: number }
-  }
+  const error = await t.throwsAsync<Error & { $metadata?: { httpStatusCode?: number } }>(promise)
   return { name: error.name, status: error.$metadata?.httpStatusCode ?? 0 }
 }
 

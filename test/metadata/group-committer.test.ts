@@ -62,7 +62,7 @@ for (const [name, open] of engines) {
         const before = model.get(name_) ?? 0
         assert.equal(outcome?.status, fails ? 'rejected' : 'fulfilled')
         if (fails) continue
-        assert(outcome?.status === 'fulfilled')
+        assert(outcome.status === 'fulfilled')
         assert.equal(outcome.value, before)
         if (add === undefined) model.delete(name_)
         else model.set(name_, before + add)

@@ -1,0 +1,95 @@
+// A thread that dies is replaced: what it was doing fails, what comes after does not, and nothing acknowledged is lost.
+
+import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { openStore } from '../../daemon/open-store.ts'
+import { Threads } from '../../daemon/threads.ts'
+import { openRocksDb } from '../../src/metadata/rocksdb.ts'
+import { makeHome } from '../objects/open-store.ts'
+import { localRequest } from './daemon-process.ts'
+
+test('a committer and a gateway that die under load are replaced, and what was acknowledged is there', async t => {
+  const home = await makeHome()
+  const engine = await openRocksDb({ path: join(home.path, 'metadata') })
+  const { record, volumes } = await openStore({
+    engine,
+    volumesPath: join(home.path, 'volumes'),
+    readMasterKey: () => Promise.resolve(home.masterKey),
+    makeMasterKey: () => Promise.resolve(home.masterKey),
+    now: Date.now()
+  })
+  const socketPath = (n: number): string => join(home.path, `s3-${n}.sock`)
+  const settings = [0, 1].map(n => ({
+    host: '127.0.0.1',
+    port: 0,
+    sharesPort: true,
+    socketPath: socketPath(n),
+    domains: [],
+    writeBufferSize: 1 << 24
+  }))
+  const parts = {
+    metadata: { engine: engine.name, path: join(home.path, 'metadata'), handle: engine.handle },
+    storeId: record.id,
+    masterKey: home.masterKey,
+    volumes,
+    defaultLocation: record.defaultLocation,
+    logLevel: 'info'
+  }
+  const threads = await Threads.start(parts, settings, {
+    onFault: () => undefined,
+    onLog: () => undefined,
+    onFatal: error => t.fail(error.message)
+  })
+  assert.equal((await localRequest(socketPath(0), 'PUT', '/bucket')).status, 200)
+
+  const acknowledged = new Set<string>()
+  let isRunning = true
+  let n = 0
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    while (isRunning) {
+      const path = `/bucket/${writer}-${n++}`
+      try {
+        const { status } = await localRequest(
+          socketPath(writer % 2),
+          'PUT',
+          path,
+          Buffer.from(path)
+        )
+        if (status === 200) acknowledged.add(path)
+        else assert.equal(status, 503)
+      } catch (error) {
+        // The connection went with its thread.
+        if (error instanceof assert.AssertionError) throw error
+        await turn()
+      }
+    }
+  })
+  const grow = async (by: number): Promise<void> => {
+    const target = acknowledged.size + by
+    while (acknowledged.size < target) await turn()
+  }
+
+  await grow(100)
+  await threads.workers[0]?.terminate()
+  await grow(100)
+  await threads.workers[2]?.terminate()
+  await grow(100)
+  // The replaced one serves, too.
+  while (threads.restartCount < 2 || threads.workers.some(({ threadId }) => threadId === -1))
+    await turn()
+  await grow(200)
+  isRunning = false
+  await Promise.all(writers)
+
+  for (const path of acknowledged) {
+    const { status, body } = await localRequest(socketPath(0), 'GET', path)
+    assert.equal(status, 200, path)
+    assert.equal(body.toString(), path)
+  }
+  t.is(threads.restartCount, 2)
+  await threads.stop(5000)
+  await engine[Symbol.asyncDispose]()
+  await home.remove()
+})
