@@ -15,6 +15,8 @@ export interface Load {
   count: number
   /** The n-th request: head and body. */
   request: (n: number) => Uint8Array
+  /** The answer to HEAD has a length and no body. */
+  method: string
 }
 
 export interface LoadFigures {
@@ -53,7 +55,7 @@ export async function runLoad(load: Load): Promise<LoadFigures> {
 
 /** One request at a time; the next as soon as the answer is whole. */
 function runConnection(
-  { host, port, count, request }: Load,
+  { host, port, count, request, method }: Load,
   totals: { next: number; failures: number; bytesReceived: number },
   latencies: number[]
 ): Promise<void> {
@@ -94,7 +96,7 @@ function runConnection(
         const text = head.toString('latin1', 0, end)
         if (text.charCodeAt(9) !== 50) totals.failures++
         body = head.subarray(end + headEnd.length)
-        bodyLeft = contentLength(text)
+        bodyLeft = method === 'HEAD' ? 0 : contentLength(text)
       }
       bodyLeft -= body.length
       if (bodyLeft === 0) finish()

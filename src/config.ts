@@ -127,7 +127,7 @@ export function loadConfig(
     if (setting === undefined) throw new TypeError(`No setting ${key}`)
     return (
       readValue(setting, overrides[key], 'the command line') ??
-      readValue(setting, environment[setting.variable], setting.variable) ??
+      readValue(setting, environment[setting.variable] || undefined, setting.variable) ??
       readValue(setting, lookUp(file, key), home.configFile) ??
       [setting.default].flat()[0] ??
       ''

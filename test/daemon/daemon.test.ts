@@ -60,7 +60,7 @@ test('a new home gets a key for its owner alone, three volumes, two replicas, on
 
   t.is((await stat(join(path, 'master.key'))).mode & 0o777, 0o600)
   for (const file of ['control.sock', 's3-0.sock', 'r2d.pid']) {
-    t.is((await stat(join(path, 'run', file))).mode & 0o777, 0o600, file)
+    t.is((await stat(join(path, 'run', file))).mode & 0o777, 0o600, `${file} is private`)
   }
   t.is(daemon.status.volumes.length, 3)
   t.deepEqual(daemon.status.locations, [{ name: 'local', replicaCount: 2 }])
@@ -209,7 +209,7 @@ test('an upload that breaks off leaves nothing to be seen', async t => {
   }
 
   t.is((await get(daemon, '/bucket/broken')).status, 404)
-  t.is((await get(daemon, '/bucket?list-type=2')).body.toString().includes('<Key>'), false)
+  t.false((await get(daemon, '/bucket?list-type=2')).body.toString().includes('<Key>'))
   await daemon.stop()
 })
 
