@@ -113,9 +113,9 @@ try {
   print(`\nr2d peak memory: ${/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? '?'} kB`)
 } finally {
   for (const child of children) child.kill('SIGKILL')
-  await Promise.all(
-    children.map(child => (child.exitCode === null ? once(child, 'exit') : undefined))
-  )
+  for (const child of children) {
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  }
   await rm(directory, { recursive: true, force: true })
 }
 

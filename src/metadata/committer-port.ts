@@ -128,14 +128,11 @@ export function serveCommitter(port: MessagePort, committer: Committer): void {
     // The other side is this file: what it sent has the shape that `Committer` gave it.
     const attached = attach(parameters) as MutationParameters<MutationName>
     try {
-      const result: unknown =
+      const outcome: Promise<unknown> =
         pending === undefined
-          ? await committer.mutate(name, attached)
-          : await committer.mutateWithExtent(
-              name,
-              attached as MutationParameters<MutationName> & { extents: NewExtent[] },
-              attach(pending) as PendingExtent
-            )
+          ? committer.mutate(name, attached)
+          : committer.mutateWithExtent(name, attached, attach(pending) as PendingExtent)
+      const result = await outcome
       send({ id, kind: 'result', result: detach(result) })
     } catch (error) {
       if (!(error instanceof R2dError)) {

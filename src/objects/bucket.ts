@@ -6,7 +6,13 @@ import { randomBytes } from 'node:crypto'
 import { newKey, wrapKey } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
 import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
-import { bucketKey, bucketRange, objectRange, parseBucketKey } from '../metadata/keys.ts'
+import {
+  bucketKey,
+  bucketRange,
+  locationKey,
+  objectRange,
+  parseBucketKey
+} from '../metadata/keys.ts'
 import type { StorageClass } from '../metadata/object-record.ts'
 import type { StoreContext } from './context.ts'
 import type { BucketInfo } from './store.ts'
@@ -14,11 +20,14 @@ import type { BucketInfo } from './store.ts'
 /** R2: 3 to 63 of a-z, 0-9 and `-`, a letter or digit at both ends. */
 const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
 
+/** R2: a hint is honoured where it can be, and is no promise. */
+const locationHints = new Set(['wnam', 'enam', 'weur', 'eeur', 'apac', 'oc'])
+
 /** How often a bucket may change under DeleteBucket before it gives up. */
 const attemptCountMax = 16
 
 export async function createBucket(
-  { committer, masterKey, defaultLocation, now }: StoreContext,
+  { committer, masterKey, metadata, defaultLocation, now }: StoreContext,
   name: string,
   { location, storageClass }: { location?: string; storageClass?: StorageClass }
 ): Promise<BucketInfo> {
@@ -32,11 +41,13 @@ export async function createBucket(
     )
   }
 
+  const isHint = location !== undefined && locationHints.has(location)
+  const isKnown = isHint && (await metadata.get(locationKey(location))) !== undefined
   const id = randomBytes(12)
   const record: BucketRecord = {
     id,
     created: now(),
-    location: location ?? defaultLocation,
+    location: location === undefined || (isHint && !isKnown) ? defaultLocation : location,
     storageClass: storageClass ?? 'STANDARD',
     wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
     state: 'active'
