@@ -7,8 +7,10 @@
 import { mkdirSync } from 'node:fs'
 import net from 'node:net'
 import { once } from 'node:events'
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
+import { nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
@@ -137,6 +139,7 @@ export class Daemon {
       const now = Date.now()
       const opened = await openStore({ engine, volumesPath, readMasterKey, makeMasterKey, now })
       this.#opened = opened
+      if (opened.isNew) await syncNames(settings)
       const parts = this.#sharedParts(engine, opened)
       this.#volumes = await openVolumes(parts, this.#report)
       await requireFreePort(settings)
@@ -263,6 +266,14 @@ export class Daemon {
     this.faults.add(fault)
     this.#volumes?.learn(fault)
     this.#log.warn({ ...fault }, 'a volume failed an operation')
+  }
+}
+
+/** The names of the store's directories are as durable as what is in them: up to the home's own. */
+async function syncNames({ metadataPath, volumesPath }: DaemonSettings): Promise<void> {
+  const home = dirname(volumesPath)
+  for (const path of [metadataPath, dirname(metadataPath), volumesPath, home, dirname(home)]) {
+    await nodeFiles.syncDirectory(path)
   }
 }
 

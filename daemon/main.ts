@@ -82,14 +82,22 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   return 0
 }
 
+/** Signals that come within this time, milliseconds, are one. */
+const repeatMs = 1_000
+
 /** SIGTERM, SIGINT and SIGHUP ask for a stop; asked twice, the process ends at once. */
 function stopRequested(log: Logger): { requested: Promise<void>; request: () => void } {
   const { promise: requested, resolve } = Promise.withResolvers<undefined>()
-  let isAsked = false
+  let asked: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (isAsked) process.exit(128 + os.constants.signals[signal])
-      isAsked = true
+      const now = performance.now()
+      if (asked !== undefined) {
+        // A terminal and a launcher both pass on one Ctrl-C: that is not asking twice.
+        if (now - asked > repeatMs) process.exit(128 + os.constants.signals[signal])
+        return
+      }
+      asked = now
       log.info({ signal }, 'stopping')
       resolve(undefined)
     })

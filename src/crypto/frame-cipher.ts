@@ -47,14 +47,15 @@ export function sealedSize(plainSize: number): number {
   return plainSize + Math.ceil(plainSize / frameSize) * frameOverhead
 }
 
-/** A new buffer of the frame's ciphertext. */
-export function sealFrame(plaintext: Uint8Array, context: FrameContext): Buffer {
+/** The frame's ciphertext, in `into` if that is given: its length is what the frame takes. */
+export function sealFrame(plaintext: Uint8Array, context: FrameContext, into?: Buffer): Buffer {
   assert(plaintext.length > 0)
   assert(plaintext.length <= frameSize)
   assert(context.isLast || plaintext.length === frameSize, 'Only the last frame is short')
 
   place(context)
-  const ciphertext = Buffer.allocUnsafeSlow(plaintext.length + frameOverhead)
+  const ciphertext = into ?? Buffer.allocUnsafeSlow(plaintext.length + frameOverhead)
+  assert(ciphertext.length === plaintext.length + frameOverhead)
   seal(ciphertext, plaintext, associatedData, nonce, context.key)
   return ciphertext
 }

@@ -8,7 +8,6 @@
 
 import { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
@@ -88,6 +87,8 @@ async function handle(
   response: ServerResponse,
   waits: boolean
 ): Promise<void> {
+  // A connection that is gone makes each write to it an error; `close` says all that there is to know.
+  response.on('error', () => undefined)
   const requestId = randomBytes(8).toString('hex')
   response.setHeader('x-amz-request-id', requestId)
   response.setHeader('server', 'r2d')
@@ -128,7 +129,9 @@ async function answerTo(
     query: target.query,
     headers,
     body: () => {
-      const body = openBody(headers, request as AsyncIterable<Uint8Array>, payload, signing)
+      // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
+      const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+      const body = openBody(headers, source, payload, signing)
       if (waits) response.writeContinue()
       return body
     }
@@ -149,11 +152,12 @@ async function send(
   }
 
   response.writeHead(status, headers)
-  const closed = once(response, 'close')
+  const closed = new Promise<void>(resolve => response.once('close', resolve))
   for await (const chunk of body) {
     if (response.destroyed) return
+    if (response.write(chunk)) continue
     // Whichever comes first: the client has taken it, or has gone.
-    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed])
+    await Promise.race([new Promise<void>(resolve => response.once('drain', resolve)), closed])
   }
   response.end()
 }

@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict'
 import { newId, newKey } from '../crypto/key-wrap.ts'
-import { sealFrame } from '../crypto/frame-cipher.ts'
+import { frameOverhead, sealFrame } from '../crypto/frame-cipher.ts'
 import { extentSizeMax, frameSize } from '../limits.ts'
 import type { SealedExtent } from '../storage/extent.ts'
 
@@ -16,6 +16,22 @@ export interface CutExtent {
   extent: SealedExtent
   /** 32 bytes: what the frames were sealed under. */
   key: Buffer
+}
+
+/**
+ * Buffers of full frames whose extents are written: a stream of gigabytes goes through the same few, which keeps what
+ * waits for the garbage collector small.
+ */
+const spareFrames: Buffer[] = []
+const spareFrameCountMax = 256
+const sealedFrameSize = frameSize + frameOverhead
+
+/** The extent is on all its volumes, and nobody looks at its frames any more. */
+export function recycle({ frames }: SealedExtent): void {
+  for (const frame of frames) {
+    if (spareFrames.length >= spareFrameCountMax) return
+    if (frame.length === sealedFrameSize && Buffer.isBuffer(frame)) spareFrames.push(frame)
+  }
 }
 
 /** Where frames of several pieces are put together. Sealing is synchronous, so one serves all. */
@@ -71,7 +87,9 @@ export class ExtentCutter {
   #seal(isLast: boolean): void {
     assert(this.#pendingSize > 0)
     const context = { key: this.#key, extentId: this.#id, index: this.#frames.length, isLast }
-    this.#frames.push(sealFrame(this.#assemble(), context))
+    const plaintext = this.#assemble()
+    const spare = plaintext.length === frameSize ? spareFrames.pop() : undefined
+    this.#frames.push(sealFrame(plaintext, context, spare))
     this.#sealedSize += this.#pendingSize
     this.#pieces = []
     this.#pendingSize = 0

@@ -26,7 +26,7 @@ import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import type { StoreContext } from './context.ts'
 import { Digests } from './digests.ts'
-import { ExtentCutter, type CutExtent } from './extent-cutter.ts'
+import { ExtentCutter, recycle, type CutExtent } from './extent-cutter.ts'
 import { buildManifest, type WrittenExtent } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
 import type { ObjectInfo, PutOptions } from './store.ts'
@@ -103,6 +103,7 @@ async function receive(
     content.written.push(entry)
     const replicas = await context.writer.write(extent, policy)
     content.written[place] = { ...entry, replicas }
+    recycle(extent)
   }
   const start = async (cut: CutExtent): Promise<void> => {
     if (inFlight.size >= extentsInFlightMax) await Promise.race(inFlight)

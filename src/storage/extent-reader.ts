@@ -19,6 +19,14 @@ import type { Volume, VolumeFault, VolumeSet } from './volume-set.ts'
 /** Segments kept open for reading. */
 const openFileCountMax = 256
 
+/** Bytes of a read that is served from scratch buffers: what eight frames take. */
+const scratchSize = sealedSize(8 * frameSize)
+const scratchCountMax = 32
+
+function newScratch(): Buffer {
+  return Buffer.allocUnsafeSlow(scratchSize)
+}
+
 export interface ReadableExtent {
   /** 16 bytes. */
   id: Buffer
@@ -40,6 +48,8 @@ export class ExtentReader {
   readonly #onFault: (fault: VolumeFault) => void
   /** By volume and segment, the one that was used last at the end. */
   readonly #open = new Map<string, OpenSegment>()
+  /** Where ciphertext is read to; the plaintext, which the caller keeps, is new each time. */
+  readonly #scratches: Buffer[] = []
 
   constructor({ volumes, onFault }: { volumes: VolumeSet; onFault: (fault: VolumeFault) => void }) {
     this.#volumes = volumes
@@ -94,10 +104,12 @@ export class ExtentReader {
 
     const name = `${replica.volume}/${replica.segment}`
     const segment = this.#segment(name, volume, replica.segment)
+    const size = sealedSize(plaintext.length)
+    const scratch = size > scratchSize ? undefined : (this.#scratches.pop() ?? newScratch())
+    const ciphertext = scratch?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size)
     segment.readers++
     try {
       const file = await segment.file
-      const ciphertext = Buffer.allocUnsafeSlow(sealedSize(plaintext.length))
       const sealedFrame = frameSize + frameOverhead
       const position = replica.offset + recordHeaderSize + firstFrame * sealedFrame
       const count = await file.read(ciphertext, position)
@@ -111,6 +123,9 @@ export class ExtentReader {
       return error instanceof Error ? error.message : String(error)
     } finally {
       segment.readers--
+      if (scratch !== undefined && this.#scratches.length < scratchCountMax) {
+        this.#scratches.push(scratch)
+      }
       if (segment.isDropped && segment.readers === 0) await closeSegment(segment)
     }
   }

@@ -64,6 +64,8 @@ export class ExtentWriter {
       const { segment, offset } = await this.#writer(volume).append(record)
       return { volume, replica: { volume: volume.number, segment, offset } }
     } catch (error) {
+      // Not the disk's: the writer is being closed.
+      if (error instanceof R2dError) throw error
       this.#volumes.markFailed(volume, error)
       return undefined
     }

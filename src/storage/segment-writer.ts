@@ -12,6 +12,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
+import { R2dError } from '../errors.ts'
 import { errnoOf, type DataFile, type FileSystem } from '../file.ts'
 import { segmentSizeMax } from '../limits.ts'
 import type { SealedExtent } from './extent.ts'
@@ -80,7 +81,9 @@ export class SegmentWriter {
 
   /** Durable on return. Rejects with the file system's error; the record is then nowhere. */
   append(record: EncodedRecord): Promise<SegmentPlace> {
-    assert(!this.#isClosed)
+    if (this.#isClosed) {
+      return Promise.reject(new R2dError('R2D_UNAVAILABLE', 'The daemon is stopping'))
+    }
     return new Promise((resolve, reject) => {
       this.#queue.push({ record, resolve, reject })
       this.#running ??= this.#run()

@@ -238,3 +238,46 @@ test('a replica that rots is read around, reported, and shown in the status', as
   t.is(status.volumes[0]?.faults, status.counters.volumeFaults)
   await daemon.stop()
 })
+
+test('a body that is refused in the middle is answered, and nothing is stored', async t => {
+  const path = await home(t)
+  const daemon = await start(t, path)
+  await put(daemon, '/bucket')
+
+  const chunks = 'zz\r\n'
+  const { status, body } = await localRequest(
+    socket(daemon),
+    'PUT',
+    '/bucket/k',
+    Buffer.concat([Buffer.from(chunks), Buffer.alloc(1_000_000)]),
+    {
+      'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      'x-amz-decoded-content-length': '900000'
+    }
+  )
+
+  t.is(status, 400)
+  t.regex(body.toString(), /<Code>InvalidRequest<\/Code>/)
+  t.is((await get(daemon, '/bucket/k')).status, 404)
+  await daemon.stop()
+})
+
+test('a reader that goes away in the middle costs the daemon nothing', async t => {
+  const path = await home(t)
+  const daemon = await start(t, path)
+  await put(daemon, '/bucket')
+  await put(daemon, '/bucket/large', randomBytes(20_000_000))
+
+  for (let n = 0; n < 20; n++) {
+    const request = http.request({ socketPath: socket(daemon), path: '/bucket/large' }).end()
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+    await once(response, 'readable')
+    request.destroy()
+  }
+
+  t.is((await get(daemon, '/bucket/large')).body.length, 20_000_000)
+  const status = await daemon.client().status()
+  t.is(status.threadsReplaced, 0)
+  t.is(status.counters.volumeFaults, 0)
+  await daemon.stop()
+})
