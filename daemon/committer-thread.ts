@@ -7,6 +7,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { LocalCommitter } from '../src/metadata/committer.ts'
+import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import { serveCommitter } from '../src/metadata/committer-port.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
@@ -25,9 +26,12 @@ const engine = await openEngine(parts.metadata)
 const volumes = await openVolumes(parts, fault => {
   tell({ kind: 'fault', fault })
 })
+const epoch = new ConfigurationEpoch(parts.epoch)
+// One before may have died between a commit and counting it.
+epoch.advance()
 const group = new GroupCommitter(engine)
 const writer = new ExtentWriter({ volumes })
-const committer = new LocalCommitter(group, writer)
+const committer = new LocalCommitter(group, writer, epoch)
 
 parent.on('message', (message: ToWorker) => {
   switch (message.kind) {

@@ -12,6 +12,7 @@ import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
 import { nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
+import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { locationRange, parseLocationKey } from '../src/metadata/keys.ts'
@@ -64,6 +65,7 @@ export class Daemon {
   readonly started = Date.now()
   readonly faults = new FaultLog()
   readonly settings: DaemonSettings
+  readonly #epoch = new ConfigurationEpoch()
   readonly #log: Logger
   readonly #onFatal: (error: Error) => void
   #engine: Engine | undefined
@@ -108,7 +110,7 @@ export class Daemon {
 
   /** The access keys, opened: for their owner only, over the control socket. */
   get credentials(): CredentialCatalog {
-    return new CredentialCatalog(required(this.#engine), this.store.masterKey)
+    return new CredentialCatalog(required(this.#engine), this.store.masterKey, this.#epoch)
   }
 
   async locations(): Promise<{ name: string; replicaCount: number }[]> {
@@ -162,6 +164,7 @@ export class Daemon {
       masterKey,
       volumes,
       defaultLocation: record.defaultLocation,
+      epoch: this.#epoch.memory,
       logLevel
     }
   }
@@ -170,8 +173,8 @@ export class Daemon {
   async #prepare(engine: Engine, { masterKey, record }: OpenedStore): Promise<void> {
     const group = new GroupCommitter(engine)
     const writer = new ExtentWriter({ volumes: this.volumes })
-    const committer: Committer = new LocalCommitter(group, writer)
-    const catalog = new CredentialCatalog(engine, masterKey)
+    const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
+    const catalog = new CredentialCatalog(engine, masterKey, this.#epoch)
     if ((await catalog.list()).length === 0) {
       await createCredential(committer, masterKey, { description: 'first key', now: Date.now() })
     }
@@ -179,7 +182,7 @@ export class Daemon {
     const { firstBucket } = this.settings
     if (firstBucket !== undefined) {
       const { defaultLocation } = record
-      const parts = { masterKey, defaultLocation }
+      const parts = { masterKey, defaultLocation, epoch: this.#epoch.memory }
       const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
       await store.createBucket(firstBucket, {}).catch((error: unknown) => {
         if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error
@@ -220,7 +223,10 @@ export class Daemon {
   async #serveHere(engine: Engine, parts: SharedParts): Promise<Serving> {
     const group = new GroupCommitter(engine)
     const writer = new ExtentWriter({ volumes: this.volumes })
-    const context = buildContext(parts, this.#inner(engine, new LocalCommitter(group, writer)))
+    const context = buildContext(
+      parts,
+      this.#inner(engine, new LocalCommitter(group, writer, this.#epoch))
+    )
     const settings = this.#gatewaySettings(0, 1)
     const gateway = await Gateway.start(context, settings, {
       info: (message, fields) => {

@@ -4,6 +4,7 @@
 
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
+import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
@@ -39,7 +40,11 @@ export function toReport(fault: VolumeFault): FaultReport {
 }
 
 export function buildContext(
-  { masterKey, defaultLocation }: Pick<SharedParts, 'masterKey' | 'defaultLocation'>,
+  {
+    masterKey,
+    defaultLocation,
+    epoch: memory
+  }: Pick<SharedParts, 'masterKey' | 'defaultLocation' | 'epoch'>,
   {
     metadata,
     committer,
@@ -55,11 +60,12 @@ export function buildContext(
   }
 ): StoreContext {
   const key = Buffer.from(masterKey)
+  const epoch = new ConfigurationEpoch(memory)
 
   return {
     metadata,
     committer,
-    buckets: new BucketCatalog(metadata, key),
+    buckets: new BucketCatalog(metadata, key, epoch),
     reader: new ExtentReader({
       volumes,
       onFault: fault => {
@@ -68,6 +74,7 @@ export function buildContext(
     }),
     writer: new ExtentWriter({ volumes }),
     masterKey: key,
+    epoch,
     defaultLocation,
     now: Date.now,
     writeBufferSize,

@@ -14,6 +14,8 @@ export interface SharedParts {
   masterKey: Uint8Array
   volumes: VolumeDescription[]
   defaultLocation: string
+  /** Of the ConfigurationEpoch. */
+  epoch: SharedArrayBuffer
   logLevel: string
 }
 

@@ -45,9 +45,25 @@ export const keySize = 32
 export const nonceSize = 24
 export const tagSize = 16
 
+/** Random bytes that nobody has been given yet: asking the kernel for each key costs more than sealing with it. */
+const pool = Buffer.allocUnsafeSlow(4096)
+let poolUsed = pool.length
+
+/** Memory of its own; the same random bytes are never given twice, and do not stay here. */
 export function randomBuffer(size: number): Buffer {
-  const bytes = Buffer.allocUnsafe(size)
-  sodium.randombytes_buf(bytes)
+  const bytes = Buffer.allocUnsafeSlow(size)
+  if (size > pool.length) {
+    sodium.randombytes_buf(bytes)
+    return bytes
+  }
+
+  if (poolUsed + size > pool.length) {
+    sodium.randombytes_buf(pool)
+    poolUsed = 0
+  }
+  pool.copy(bytes, 0, poolUsed, poolUsed + size)
+  pool.fill(0, poolUsed, poolUsed + size)
+  poolUsed += size
   return bytes
 }
 

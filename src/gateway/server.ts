@@ -80,6 +80,15 @@ export function createGateway(options: GatewayOptions): Server {
   return server
 }
 
+const requestIdPrefix = randomBytes(6).toString('hex')
+let requestCount = 0
+
+/** Unique among all requests of all threads, and cheap: what it names is only looked for in a log. */
+function nextRequestId(): string {
+  requestCount = (requestCount + 1) % 0x1_0000_0000
+  return requestIdPrefix + requestCount.toString(16).padStart(8, '0')
+}
+
 /** `waits`: the client sends its body only when told to (`Expect: 100-continue`). */
 async function handle(
   options: GatewayOptions,
@@ -89,7 +98,7 @@ async function handle(
 ): Promise<void> {
   // A connection that is gone makes each write to it an error; `close` says all that there is to know.
   response.on('error', () => undefined)
-  const requestId = randomBytes(8).toString('hex')
+  const requestId = nextRequestId()
   response.setHeader('x-amz-request-id', requestId)
   response.setHeader('server', 'r2d')
   try {

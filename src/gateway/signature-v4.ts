@@ -7,7 +7,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
 
-import { createHmac, hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from '../objects/store.ts'
 import { S3Error } from './s3/s3-error.ts'
@@ -23,7 +23,7 @@ const regions = new Set(['auto', '', 'us-east-1', 'wnam', 'enam', 'weur', 'eeur'
 
 /** What the signatures of a streamed body's chunks go on from. */
 export interface SigningContext {
-  signingKey: Buffer
+  signingKey: KeyObject
   /** `YYYYMMDDTHHMMSSZ`. */
   time: string
   /** `date/region/service/aws4_request`. */
@@ -85,7 +85,7 @@ export async function authenticate(
 }
 
 /** Whether `signature` is the key's over `text`, in a time that says nothing about where they differ. */
-export function isSignature(signingKey: Buffer, text: string, signature: string): boolean {
+export function isSignature(signingKey: KeyObject, text: string, signature: string): boolean {
   const expected = createHmac('sha256', signingKey).update(text).digest()
   const given = Buffer.from(signature, 'hex')
 
@@ -292,17 +292,24 @@ function reencode(text: string): string {
   )
 }
 
-const signingKeys = new Map<string, Buffer>()
+/** As key objects: making one of bytes costs as much as the HMAC. */
+const signingKeys = new Map<string, KeyObject>()
 
-function deriveSigningKey(secret: string, date: string, region: string, service: string): Buffer {
+function deriveSigningKey(
+  secret: string,
+  date: string,
+  region: string,
+  service: string
+): KeyObject {
   const name = `${date}/${region}/${service}/${secret}`
   const known = signingKeys.get(name)
   if (known !== undefined) return known
 
-  const key = [date, region, service, 'aws4_request'].reduce<Buffer>(
+  const bytes = [date, region, service, 'aws4_request'].reduce<Buffer>(
     (derived, part) => createHmac('sha256', derived).update(part).digest(),
     Buffer.from(`AWS4${secret}`)
   )
+  const key = createSecretKey(bytes)
   if (signingKeys.size >= signingKeyCountMax) signingKeys.clear()
   signingKeys.set(name, key)
   return key

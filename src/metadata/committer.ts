@@ -9,6 +9,7 @@
 import { R2dError } from '../errors.ts'
 import type { ExtentWriter, PlacementPolicy } from '../storage/extent-writer.ts'
 import type { SealedExtent } from '../storage/extent.ts'
+import type { ConfigurationEpoch } from './configuration-epoch.ts'
 import type { GroupCommitter } from './group-committer.ts'
 import {
   mutations,
@@ -41,20 +42,34 @@ export interface Committer {
   ): Promise<MutationResult<Name>>
 }
 
+/** Those that leave buckets and access keys as they are. */
+const objectMutations: ReadonlySet<MutationName> = new Set([
+  'putObject',
+  'copyObject',
+  'deleteObjects'
+])
+
 export class LocalCommitter implements Committer {
   readonly #group: GroupCommitter
   readonly #writer: ExtentWriter
+  readonly #epoch: ConfigurationEpoch
 
-  constructor(group: GroupCommitter, writer: ExtentWriter) {
+  constructor(group: GroupCommitter, writer: ExtentWriter, epoch: ConfigurationEpoch) {
     this.#group = group
     this.#writer = writer
+    this.#epoch = epoch
   }
 
-  mutate<Name extends MutationName>(
+  async mutate<Name extends MutationName>(
     name: Name,
     parameters: MutationParameters<Name>
   ): Promise<MutationResult<Name>> {
-    return this.#group.run(mutations[name], parameters)
+    try {
+      return await this.#group.run(mutations[name], parameters)
+    } finally {
+      // A commit that failed may have happened all the same.
+      if (!objectMutations.has(name)) this.#epoch.advance()
+    }
   }
 
   async mutateWithExtent<Name extends MutationName>(

@@ -1,12 +1,13 @@
 /**
  * Buckets as the operations need them: opened, with their key and their location's policy.
  *
- * The rows are read each time, so that what another thread has just committed is seen; what is derived from
- * them, above all the unwrapped key, is kept for as long as the row has the same version.
+ * What was read is used for as long as the configuration's epoch is the same, and what is derived from a row, above
+ * all the unwrapped key, for as long as the row has the same version.
  */
 
 import { R2dError } from '../errors.ts'
 import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
+import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Version } from '../metadata/engine.ts'
 import { bucketKey, locationKey } from '../metadata/keys.ts'
 import { decodeLocationRecord } from '../metadata/location-record.ts'
@@ -22,28 +23,44 @@ export interface OpenBucket {
   record: BucketRecord
   /** 32 bytes. Never leaves the process. */
   key: Buffer
+  /** How its extents are placed. */
+  policy: PlacementPolicy
+}
+
+interface Known {
+  epoch: number
+  version: Version
+  bucket: OpenBucket
 }
 
 export class BucketCatalog {
   readonly #metadata: MetadataReader
   readonly #masterKey: Buffer
-  readonly #open = new Map<string, { version: Version; bucket: OpenBucket }>()
+  readonly #epoch: ConfigurationEpoch
+  readonly #open = new Map<string, Known>()
 
-  constructor(metadata: MetadataReader, masterKey: Buffer) {
+  constructor(metadata: MetadataReader, masterKey: Buffer, epoch: ConfigurationEpoch) {
     this.#metadata = metadata
     this.#masterKey = masterKey
+    this.#epoch = epoch
   }
 
   /** R2D_NO_SUCH_BUCKET. */
   async open(name: string): Promise<OpenBucket> {
+    const epoch = this.#epoch.current
+    const known = this.#open.get(name)
+    if (known?.epoch === epoch) return known.bucket
+
     const row = await this.#metadata.get(bucketKey(name))
     if (row === undefined) {
       this.#open.delete(name)
       throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
     }
 
-    const known = this.#open.get(name)
-    if (known?.version === row.version) return known.bucket
+    if (known?.version === row.version) {
+      known.epoch = epoch
+      return known.bucket
+    }
 
     const record = decodeBucketRecord(row.value)
     const key = unwrapKey(this.#masterKey, 'bucket', record.id, record.wrappedKey)
@@ -51,25 +68,24 @@ export class BucketCatalog {
       throw new R2dError('R2D_CORRUPT_RECORD', `The key of bucket ${name} does not open`)
     }
 
-    const bucket = { name, record, key }
-    this.#remember(name, row.version, bucket)
+    const bucket = { name, record, key, policy: await this.#policy(record) }
+    this.#remember(name, { epoch, version: row.version, bucket })
     return bucket
   }
 
-  /** How extents of the bucket are placed. */
-  async policy({ record }: OpenBucket): Promise<PlacementPolicy> {
-    const row = await this.#metadata.get(locationKey(record.location))
+  async #policy({ location }: BucketRecord): Promise<PlacementPolicy> {
+    const row = await this.#metadata.get(locationKey(location))
     if (row === undefined) {
-      throw new R2dError('R2D_UNAVAILABLE', `Location ${record.location} is not configured`)
+      throw new R2dError('R2D_UNAVAILABLE', `Location ${location} is not configured`)
     }
 
     const { replicaCount } = decodeLocationRecord(row.value)
-    return { location: record.location, replicaCount }
+    return { location, replicaCount }
   }
 
-  #remember(name: string, version: Version, bucket: OpenBucket): void {
+  #remember(name: string, known: Known): void {
     this.#open.delete(name)
-    this.#open.set(name, { version, bucket })
+    this.#open.set(name, known)
     if (this.#open.size <= openBucketCountMax) return
 
     for (const oldest of this.#open.keys()) {

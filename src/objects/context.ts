@@ -3,6 +3,7 @@
  */
 
 import type { Committer } from '../metadata/committer.ts'
+import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Engine } from '../metadata/engine.ts'
 import type { ExtentReader } from '../storage/extent-reader.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
@@ -17,6 +18,7 @@ export interface StoreContext {
   reader: ExtentReader
   writer: ExtentWriter
   masterKey: Buffer
+  epoch: ConfigurationEpoch
   /** Where a bucket goes for which nothing else was asked. */
   defaultLocation: string
   /** Milliseconds since the epoch. */

@@ -1,8 +1,8 @@
 /**
  * S3 access keys: created here, looked up by the gateway.
  *
- * The row is read each time, so that a key that another thread has just made or revoked is seen; the opened secret is
- * kept for as long as the row has the same version.
+ * What was read is used for as long as the configuration's epoch is the same, and an opened secret for as long as its row
+ * has the same version.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -10,6 +10,7 @@ import { openSecret, sealSecret } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
 import type { Committer } from '../metadata/committer.ts'
 import { decodeCredentialRecord, type CredentialRecord } from '../metadata/credential-record.ts'
+import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Version } from '../metadata/engine.ts'
 import { credentialKey, credentialRange, parseCredentialKey } from '../metadata/keys.ts'
 import type { MetadataReader } from './context.ts'
@@ -29,26 +30,34 @@ export interface Credential {
 export class CredentialCatalog implements Credentials {
   readonly #metadata: MetadataReader
   readonly #masterKey: Buffer
-  readonly #known = new Map<string, { version: Version; secret: string }>()
+  readonly #epoch: ConfigurationEpoch
+  readonly #known = new Map<string, { epoch: number; version: Version; secret: string }>()
 
-  constructor(metadata: MetadataReader, masterKey: Buffer) {
+  constructor(metadata: MetadataReader, masterKey: Buffer, epoch: ConfigurationEpoch) {
     this.#metadata = metadata
     this.#masterKey = masterKey
+    this.#epoch = epoch
   }
 
   async secret(accessKeyId: string): Promise<string | undefined> {
+    const epoch = this.#epoch.current
+    const known = this.#known.get(accessKeyId)
+    if (known?.epoch === epoch) return known.secret
+
     const row = await this.#metadata.get(credentialKey(accessKeyId))
     if (row === undefined) {
       this.#known.delete(accessKeyId)
       return undefined
     }
 
-    const known = this.#known.get(accessKeyId)
-    if (known?.version === row.version) return known.secret
+    if (known?.version === row.version) {
+      known.epoch = epoch
+      return known.secret
+    }
 
     const secret = this.#open(accessKeyId, decodeCredentialRecord(row.value))
     if (this.#known.size >= knownCountMax) this.#known.clear()
-    this.#known.set(accessKeyId, { version: row.version, secret })
+    this.#known.set(accessKeyId, { epoch, version: row.version, secret })
     return secret
   }
 

@@ -51,7 +51,7 @@ export async function put(
 
   context.writers.count++
   try {
-    const policy = await context.buckets.policy(bucket)
+    const { policy } = bucket
     const content = await receive(context, policy, body, options)
     return await commit(context, { bucket, rowKey, key, policy }, content, options)
   } finally {

@@ -35,6 +35,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     masterKey: home.masterKey,
     volumes,
     defaultLocation: record.defaultLocation,
+    epoch: new SharedArrayBuffer(4),
     logLevel: 'info'
   }
   const threads = await Threads.start(parts, settings, {

@@ -1,14 +1,14 @@
 // aws-chunked: decoded as it was encoded, however it is cut; any byte changed is refused.
 
 import assert from 'node:assert/strict'
-import { createHmac, hash } from 'node:crypto'
+import { createHmac, createSecretKey, hash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { ChunkedDecoder } from '../../src/gateway/aws-chunked.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
 
 const signing = {
-  signingKey: Buffer.alloc(32, 1),
+  signingKey: createSecretKey(Buffer.alloc(32, 1)),
   time: '20260101T000000Z',
   scope: '20260101/auto/s3/aws4_request',
   signature: 'ab'.repeat(32)

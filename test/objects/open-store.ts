@@ -8,6 +8,7 @@ import { openStore } from '../../daemon/open-store.ts'
 import { buildContext, openEngine, openVolumes } from '../../daemon/parts.ts'
 import type { FaultReport } from '../../daemon/thread-messages.ts'
 import { LocalCommitter } from '../../src/metadata/committer.ts'
+import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
 import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
@@ -58,11 +59,16 @@ export async function openTestStore(home: TestHome, engineName: EngineName): Pro
   const volumes = await openVolumes({ volumes: opened.volumes, storeId: opened.record.id }, report)
   const group = new GroupCommitter(engine)
   const writer = new ExtentWriter({ volumes })
+  const epoch = new ConfigurationEpoch()
   const context = buildContext(
-    { masterKey: opened.masterKey, defaultLocation: opened.record.defaultLocation },
+    {
+      masterKey: opened.masterKey,
+      defaultLocation: opened.record.defaultLocation,
+      epoch: epoch.memory
+    },
     {
       metadata: engine,
-      committer: new LocalCommitter(group, writer),
+      committer: new LocalCommitter(group, writer, epoch),
       volumes,
       report,
       writeBufferSize: 64 * 1024 * 1024
