@@ -96,20 +96,21 @@ async function handle(
   response: ServerResponse,
   waits: boolean
 ): Promise<void> {
+  const client = { waits }
   // A connection that is gone makes each write to it an error; `close` says all that there is to know.
   response.on('error', () => undefined)
   const requestId = nextRequestId()
   response.setHeader('x-amz-request-id', requestId)
   response.setHeader('server', 'r2d')
   try {
-    const answer = await answerTo(options, request, response, waits)
+    const answer = await answerTo(options, request, response, client)
     await send(request, response, answer)
   } catch (error) {
     if (error instanceof AssertionError) {
       response.destroy()
       throw error
     }
-    refuse(options, request, response, { error, requestId })
+    refuse(options, request, response, { error, requestId, client })
   }
 }
 
@@ -117,7 +118,7 @@ async function answerTo(
   { store, credentials, access, hostSuffixes, now = Date.now }: GatewayOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  waits: boolean
+  client: { waits: boolean }
 ): Promise<S3Response> {
   const { method = '', url = '', headers } = request
   const target = parseTarget(url, headers.host, hostSuffixes)
@@ -141,7 +142,8 @@ async function answerTo(
       // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
       const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
       const body = openBody(headers, source, payload, signing)
-      if (waits) response.writeContinue()
+      if (client.waits) response.writeContinue()
+      client.waits = false
       return body
     }
   })
@@ -175,7 +177,7 @@ function refuse(
   { log }: GatewayOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  { error, requestId }: { error: unknown; requestId: string }
+  { error, requestId, client }: { error: unknown; requestId: string; client: { waits: boolean } }
 ): void {
   const { method = '' } = request
   // A body that breaks off is the client's going away, whatever stage it is met in.
@@ -196,10 +198,9 @@ function refuse(
   const headers = isHead
     ? { 'content-length': 0 }
     : { 'content-type': 'application/xml', 'content-length': document.length }
-  if (!request.complete) {
-    response.setHeader('connection', 'close')
-    drain(request)
-  }
+  // A client that was not told to send its body may or may not send it: nothing can follow on this connection.
+  if (client.waits) response.setHeader('connection', 'close')
+  else if (!request.complete) drain(request)
   response.writeHead(s3Error.status, headers)
   response.end(isHead ? undefined : document)
 }

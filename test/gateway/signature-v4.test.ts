@@ -212,6 +212,7 @@ test('a presigned URL that was changed is refused, with R2’s words', async t =
   }
 
   t.is(await changed(/Expires=60/, 'Expires=61'), '403 SignatureDoesNotMatch')
+  t.is(await changed(/$/, 'x'), '403 SignatureDoesNotMatch')
   t.is(await changed(/Expires=60/, 'Expires=x'), '400 InvalidArgument')
   t.is(await changed(/Expires=60/, 'Expires=604801'), '400 InvalidArgument')
   t.is(await changed(/&X-Amz-Date=[^&]*/, ''), '400 InvalidArgument')
