@@ -12,7 +12,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { openSecret, sealSecret } from '../src/crypto/key-wrap.ts'
 import { R2dError } from '../src/errors.ts'
 import { decodeBucketRecord, encodeBucketRecord } from '../src/metadata/bucket-record.ts'
@@ -66,10 +66,10 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     ? await createStore(options)
     : await unlockStore(options, decodeStoreRecord(row.value))
 
-  let volumes = await readVolumes(engine)
+  let volumes = await readVolumes(options)
   if (volumes.length === 0) {
     await createVolumes(options, record)
-    volumes = await readVolumes(engine)
+    volumes = await readVolumes(options)
   }
   await releaseBucketMarks(engine)
 
@@ -127,12 +127,13 @@ async function createVolumes(
   { engine, volumesPath }: OpenStoreOptions,
   { id: storeId }: StoreRecord
 ): Promise<void> {
+  const home = dirname(volumesPath)
   const puts: Put[] = []
   for (const [index, path] of volumePaths(volumesPath).entries()) {
     const number = index + 1
     const { id } = await createVolume(path, { storeId, number })
-    const value = encodeVolumeRecord({ id, path, location: defaultLocation, failureDomain: '' })
-    puts.push({ key: volumeKey(number), value })
+    const record = { id, path: relative(home, path), location: defaultLocation, failureDomain: '' }
+    puts.push({ key: volumeKey(number), value: encodeVolumeRecord(record) })
   }
 
   await engine.commit({ checks: [], puts, deletes: [] })
@@ -144,14 +145,19 @@ function volumePaths(volumesPath: string): string[] {
   )
 }
 
-async function readVolumes(engine: Engine): Promise<VolumeDescription[]> {
+/** A relative path is under the home, so that a store can be moved as a whole. */
+async function readVolumes({
+  engine,
+  volumesPath
+}: OpenStoreOptions): Promise<VolumeDescription[]> {
+  const home = dirname(volumesPath)
   await using cursor = engine.scan(volumeRange())
   const entries = await cursor.read(0xffff)
 
-  return entries.map(({ key, value }) => ({
-    number: parseVolumeKey(key),
-    ...decodeVolumeRecord(value)
-  }))
+  return entries.map(({ key, value }) => {
+    const record = decodeVolumeRecord(value)
+    return { ...record, number: parseVolumeKey(key), path: resolve(home, record.path) }
+  })
 }
 
 /** A DeleteBucket that was killed between its two commits leaves the bucket refusing writes. */

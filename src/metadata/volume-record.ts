@@ -7,7 +7,7 @@ import { RowReader, RowWriter } from './row-codec.ts'
 export interface VolumeRecord {
   /** 16 bytes: what its superblock must say. */
   id: Buffer
-  /** Absolute path of the directory. */
+  /** Of the directory; a relative one is under the home. */
   path: string
   location: string
   /** Volumes of one domain are expected to fail together; empty means: those on one device. */

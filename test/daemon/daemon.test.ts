@@ -2,13 +2,21 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createHash, randomBytes } from 'node:crypto'
+import { spawn } from 'node:child_process'
+import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { formatMasterKey, sealMasterKey } from '../../src/crypto/master-key.ts'
-import { DaemonProcess, localRequest, makeDaemonHome, removeHome } from './daemon-process.ts'
+import {
+  DaemonProcess,
+  environmentOf,
+  localRequest,
+  makeDaemonHome,
+  removeHome,
+  root
+} from './daemon-process.ts'
 
 async function home(t: ExecutionContext): Promise<string> {
   const path = await makeDaemonHome()
@@ -280,4 +288,45 @@ test('a reader that goes away in the middle costs the daemon nothing', async t =
   t.is(status.threadsReplaced, 0)
   t.is(status.counters.volumeFaults, 0)
   await daemon.stop()
+})
+
+test('a store that is moved to another place is the same store', async t => {
+  const path = await home(t)
+  const daemon = await start(t, path)
+  await put(daemon, '/bucket')
+  await put(daemon, '/bucket/key', Buffer.from('content'))
+  await daemon.stop()
+  const elsewhere = `${path}-moved`
+  t.teardown(() => removeHome(elsewhere))
+
+  await rename(path, elsewhere)
+  const again = await start(t, elsewhere)
+
+  t.is((await get(again, '/bucket/key')).body.toString(), 'content')
+  t.true(again.status.volumes.every(volume => volume.path.startsWith(elsewhere)))
+  await again.stop()
+})
+
+test('a first start that is killed at any moment is gone on with by the next', async t => {
+  for (let round = 0; round < 4; round++) {
+    const path = await home(t)
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const child = spawn(process.execPath, [join(root, 'bin/r2d'), 'up', '--quiet'], {
+        env: environmentOf(path),
+        stdio: 'ignore'
+      })
+      // The part that makes the store comes after half a second or so of loading.
+      const alarm = setTimeout(() => child.kill('SIGKILL'), randomInt(300, 1500))
+      await once(child, 'exit')
+      clearTimeout(alarm)
+    }
+
+    const daemon = await start(t, path)
+    t.is(daemon.status.volumes.length, 3)
+    t.true(daemon.status.volumes.every(({ state }) => state === 'active'))
+    t.is((await daemon.client().credentials()).length, 1)
+    t.is((await put(daemon, '/bucket')).status, 200)
+    t.is((await put(daemon, '/bucket/key', Buffer.from('x'))).status, 200)
+    await daemon.stop()
+  }
 })
