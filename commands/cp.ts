@@ -1,9 +1,7 @@
-import { Args, Flags } from '@oclif/core'
-import { Transfers } from '../src/cli/transfers.ts'
-import { R2dCommand } from '../src/cli/r2d-command.ts'
-import { transferFlags } from '../src/cli/transfer-flags.ts'
+import { TransferCommand, transferArguments } from '../src/cli/transfer-command.ts'
+import type { TransferResult } from '../src/cli/transfers.ts'
 
-export default class Cp extends R2dCommand {
+export default class Cp extends TransferCommand {
   static override summary = 'Copy files and objects'
   static override description =
     'Copies a file to an object, an object to a file, or an object to an object. `-` is standard input or output. ' +
@@ -16,34 +14,15 @@ export default class Cp extends R2dCommand {
     '<%= config.bin %> <%= command.id %> r2://pictures/a.jpg r2://archive/a.jpg'
   ]
   static override aliases = ['bucket:cp', 'object:cp']
+  static override args = transferArguments
+  static override flags = TransferCommand.flags
   static override enableJsonFlag = true
-  static override args = {
-    source: Args.string({ description: 'File, directory, object, prefix or -', required: true }),
-    target: Args.string({ description: 'File, directory, object, prefix or -', required: true })
-  }
-  static override flags = {
-    ...transferFlags,
-    recursive: Flags.boolean({ char: 'r', description: 'Everything under a directory or prefix' })
-  }
 
-  async run(): Promise<unknown> {
+  async run(): Promise<TransferResult> {
     const { args, flags } = await this.parse(Cp)
-    const client = await this.objects(flags)
-    const transfers = new Transfers(client, {
-      concurrency: flags.concurrency,
-      isShown: flags.progress && !this.jsonEnabled(),
-      say: text => {
-        if (!this.jsonEnabled() && !flags.quiet) this.say(text)
-      }
-    })
-    try {
-      const result = await transfers.copy(args.source, args.target, {
-        isRecursive: flags.recursive
-      })
-      if (result.failed > 0) process.exitCode = 1
-      return result
-    } finally {
-      client.close()
-    }
+
+    return this.transfer(flags, (transfers, options) =>
+      transfers.copy(args.source, args.target, options)
+    )
   }
 }

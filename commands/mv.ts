@@ -1,9 +1,7 @@
-import { Args, Flags } from '@oclif/core'
-import { Transfers } from '../src/cli/transfers.ts'
-import { R2dCommand } from '../src/cli/r2d-command.ts'
-import { transferFlags } from '../src/cli/transfer-flags.ts'
+import { TransferCommand, transferArguments } from '../src/cli/transfer-command.ts'
+import type { TransferResult } from '../src/cli/transfers.ts'
 
-export default class Mv extends R2dCommand {
+export default class Mv extends TransferCommand {
   static override summary = 'Move files and objects'
   static override description =
     'Copies, and deletes the source of each copy that has succeeded. Between objects no bytes are copied.'
@@ -13,34 +11,15 @@ export default class Mv extends R2dCommand {
     '<%= config.bin %> <%= command.id %> report.pdf r2://documents/'
   ]
   static override aliases = ['bucket:mv', 'object:mv']
+  static override args = transferArguments
+  static override flags = TransferCommand.flags
   static override enableJsonFlag = true
-  static override args = {
-    source: Args.string({ description: 'File, directory, object or prefix', required: true }),
-    target: Args.string({ description: 'File, directory, object or prefix', required: true })
-  }
-  static override flags = {
-    ...transferFlags,
-    recursive: Flags.boolean({ char: 'r', description: 'Everything under a directory or prefix' })
-  }
 
-  async run(): Promise<unknown> {
+  async run(): Promise<TransferResult> {
     const { args, flags } = await this.parse(Mv)
-    const client = await this.objects(flags)
-    const transfers = new Transfers(client, {
-      concurrency: flags.concurrency,
-      isShown: flags.progress && !this.jsonEnabled(),
-      say: text => {
-        if (!this.jsonEnabled() && !flags.quiet) this.say(text)
-      }
-    })
-    try {
-      const result = await transfers.move(args.source, args.target, {
-        isRecursive: flags.recursive
-      })
-      if (result.failed > 0) process.exitCode = 1
-      return result
-    } finally {
-      client.close()
-    }
+
+    return this.transfer(flags, (transfers, options) =>
+      transfers.move(args.source, args.target, options)
+    )
   }
 }

@@ -9,19 +9,13 @@ export default class DaemonRestart extends R2dCommand {
 
   async run(): Promise<void> {
     const { flags } = await this.parse(DaemonRestart)
-    const { host, port, threads, bucket } = flags
     const home = this.home(flags)
     const running = await this.control(flags)
       .status()
       .catch(() => undefined)
     if (running !== undefined) await stopRunning(home)
 
-    const status = await startInBackground(
-      home,
-      Object.entries({ host, port, threads, bucket }).flatMap(([name, value]) =>
-        value === undefined ? [] : [`--${name}`, String(value)]
-      )
-    )
+    const status = await startInBackground(home, flags)
     this.say(`Started: ${status.endpoint} (pid ${status.pid})`)
   }
 }

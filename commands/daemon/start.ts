@@ -33,12 +33,7 @@ export default class DaemonStart extends R2dCommand {
       this.say(`Already running: ${running.endpoint} (pid ${running.pid})`)
       return
     }
-    const status = await startInBackground(
-      home,
-      Object.entries({ host, port, threads, bucket }).flatMap(([name, value]) =>
-        value === undefined ? [] : [`--${name}`, String(value)]
-      )
-    )
+    const status = await startInBackground(home, flags)
     const [credential] = await control.credentials()
     if (credential !== undefined && !flags.quiet) this.log(welcome(status, credential))
     else this.say(`Started: ${status.endpoint} (pid ${status.pid})`)

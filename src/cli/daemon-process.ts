@@ -16,8 +16,22 @@ const startTimeoutMs = 60_000
 const stopTimeoutMs = 60_000
 const pollMs = 50
 
-/** `arguments_`: flags of `r2d daemon start`. Resolves when the daemon serves. */
-export async function startInBackground(home: Home, flags: readonly string[]): Promise<Status> {
+/** The flags that a daemon is started with; what is not given is for its configuration to say. */
+export interface StartFlags {
+  host?: string | undefined
+  port?: number | undefined
+  threads?: number | undefined
+  bucket?: string | undefined
+}
+
+/** Resolves when the daemon serves. */
+export async function startInBackground(
+  home: Home,
+  { host, port, threads, bucket }: StartFlags
+): Promise<Status> {
+  const flags = Object.entries({ host, port, threads, bucket }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, String(value)]
+  )
   mkdirSync(dirname(home.logFile), { recursive: true, mode: 0o700 })
   const log = openSync(home.logFile, 'a', 0o600)
   const launcher = fileURLToPath(new URL('../../../bin/r2d', import.meta.url))
