@@ -14,6 +14,9 @@ export type ErrorCode =
   | 'R2D_BUCKET_NOT_EMPTY'
   | 'R2D_NO_SUCH_KEY'
   | 'R2D_PRECONDITION_FAILED'
+  | 'R2D_CUSTOMER_KEY_MISSING'
+  | 'R2D_CUSTOMER_KEY_UNEXPECTED'
+  | 'R2D_CUSTOMER_KEY_WRONG'
   // What a client sent is not acceptable.
   | 'R2D_INVALID_BUCKET_NAME'
   | 'R2D_INVALID_KEY'

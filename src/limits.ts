@@ -25,8 +25,11 @@ export const segmentSizeMax = 256 * MiB
 /** Entries kept in the object's own record before they move to manifest pages. */
 export const inlineExtentCountMax = 16
 
-/** Extents that one manifest page names: 1 GiB of content in some 18 KiB of metadata. */
-export const manifestPageExtentCountMax = 256
+/** Slices or pages that one manifest page names: 1 GiB of content in some 18 KiB of metadata. */
+export const manifestPageEntryCountMax = 256
+
+/** Pages that an object's own record names before there is another level of them: 64 GiB in 1 KiB. */
+export const rootPageCountMax = 64
 
 /** R2: UTF-8 bytes of a key. */
 export const keySizeMax = 1024

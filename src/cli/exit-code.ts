@@ -13,6 +13,8 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_INVALID_LOCATION':
     case 'R2D_INVALID_CONFIG':
     case 'R2D_METADATA_TOO_LARGE':
+    case 'R2D_CUSTOMER_KEY_MISSING':
+    case 'R2D_CUSTOMER_KEY_UNEXPECTED':
     case 'R2D_OBJECT_TOO_LARGE':
       return 2
     case 'R2D_NO_SUCH_BUCKET':
@@ -23,6 +25,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_PRECONDITION_FAILED':
       return 5
     case 'R2D_FORBIDDEN':
+    case 'R2D_CUSTOMER_KEY_WRONG':
       return 6
     case 'R2D_UNREACHABLE':
       return 7

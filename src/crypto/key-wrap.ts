@@ -1,9 +1,13 @@
 /**
- * Keys sealed under other keys: master -> bucket -> [page ->] extent, and secrets under the master key.
+ * Keys sealed under other keys: master -> bucket -> content -> extent, and secrets under the master key.
  *
  *     wrapped key     48 bytes: XChaCha20-Poly1305-IETF of 32 bytes of key
  *       nonce         24 bytes: the id, zeros, and the purpose's code in the last byte
  *       associated    "r2d key 1" and a zero, the purpose's code, the id
+ *
+ *     customer's      32 bytes: HKDF-SHA256 (RFC 5869) of the key that a customer gave, with the bucket's key as
+ *                     salt; takes the bucket key's place in wrapping a content key
+ *       info          "r2d customer key 1"
  *
  *     sealed secret   24 bytes of random nonce, ciphertext, 16 bytes of tag
  *       associated    "r2d secret 1" and a zero, the purpose's name, a zero, the id
@@ -15,13 +19,14 @@
  */
 
 import assert from 'node:assert/strict'
+import { hkdfSync } from 'node:crypto'
 import { keySize, nonceSize, open, randomBuffer, seal, tagSize } from './sodium.ts'
 
 export const wrappedKeySize = keySize + tagSize
 export const idSize = 16
 
 /** What a wrapped key opens, and the code under which that is bound to it. */
-const purposeCodes = { bucket: 1, page: 2, extent: 3 } as const
+const purposeCodes = { bucket: 1, content: 2, extent: 3 } as const
 
 export type KeyPurpose = keyof typeof purposeCodes
 export type SecretPurpose = 'store' | 'credential' | 'master'
@@ -59,6 +64,14 @@ export function unwrapKey(
   const key = Buffer.allocUnsafe(keySize)
   const isOpen = open(key, wrapped, keyContext(purpose, id), keyNonce(purpose, id), wrapping)
   return isOpen ? key : undefined
+}
+
+/** The key under which an object's key is wrapped if it is to be opened only with the customer's, too. */
+export function customerWrappingKey(bucketKey: Buffer, customerKey: Buffer): Buffer {
+  assert(bucketKey.length === keySize)
+  assert(customerKey.length === keySize)
+
+  return Buffer.from(hkdfSync('sha256', customerKey, bucketKey, 'r2d customer key 1', keySize))
 }
 
 export function sealSecret(

@@ -1,39 +1,40 @@
 /**
- * The manifest page record: a run of slices that object records share by reference.
+ * The manifest page record: a part of a manifest, which objects with the same key share by reference.
  */
 
 import assert from 'node:assert/strict'
-import { manifestPageExtentCountMax } from '../limits.ts'
-
-import { readSlices, writeSlices, type ExtentSlice } from './object-record.ts'
+import { manifestPageEntryCountMax } from '../limits.ts'
+import { entryCount, readManifest, writeManifest, type Manifest } from './manifest.ts'
 import { RowReader, RowWriter } from './row-codec.ts'
 
 export interface ManifestPageRecord {
-  /** Object records that refer to this page. At least 1. */
+  /** Objects, parts of uploads and pages that refer to this page. At least 1. */
   references: number
-  /** 1 to manifestPageExtentCountMax; their keys are wrapped under the page's key. */
-  slices: ExtentSlice[]
+  /** 1 to manifestPageEntryCountMax slices or pages. */
+  manifest: Manifest
 }
 
-export function encodeManifestPageRecord({ references, slices }: ManifestPageRecord): Buffer {
+export function encodeManifestPageRecord({ references, manifest }: ManifestPageRecord): Buffer {
+  const count = entryCount(manifest)
   assert(references >= 1)
-  assert(slices.length >= 1)
-  assert(slices.length <= manifestPageExtentCountMax)
+  assert(count >= 1)
+  assert(count <= manifestPageEntryCountMax)
 
-  const row = new RowWriter('manifestPage', 1, 16 + 80 * slices.length)
+  const row = new RowWriter('manifestPage', 1, 16 + 80 * count)
   row.unsigned(references)
-  writeSlices(row, slices)
+  writeManifest(row, manifest)
   return row.finish()
 }
 
 export function decodeManifestPageRecord(bytes: Buffer): ManifestPageRecord {
   const row = new RowReader('manifestPage', 1, bytes)
-  const record = { references: row.unsigned(), slices: readSlices(row) }
+  const record = { references: row.unsigned(), manifest: readManifest(row) }
   row.finish()
 
+  const count = entryCount(record.manifest)
   if (record.references < 1) throw row.corrupt('nothing refers to it')
-  if (record.slices.length < 1 || record.slices.length > manifestPageExtentCountMax) {
-    throw row.corrupt('its number of slices is out of range')
+  if (count < 1 || count > manifestPageEntryCountMax) {
+    throw row.corrupt('its number of entries is out of range')
   }
   return record
 }

@@ -1,15 +1,16 @@
 /**
  * The object record: all that is known of the current version of a key.
  *
- * Behind the fields stand extensions: a number of (tag, bytes), tags ascending. They are where later releases put what
- * this one does not know (POSIX attributes are one); a tag that is unknown is refused as a later format is, because
- * to write the record back without it would lose it.
+ * What few objects have stands behind the other fields, in extensions: a count, then for each a tag, ascending, and
+ * its fields. Later releases put there what this one does not know; a tag that is unknown is refused as a later format
+ * is, because to write the row back without it would lose it.
  */
 
 import assert from 'node:assert/strict'
 import { idSize, wrappedKeySize } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
 import { inlineExtentCountMax } from '../limits.ts'
+import { contentSize, readManifest, writeManifest, type Manifest } from './manifest.ts'
 import { RowReader, RowWriter } from './row-codec.ts'
 
 export type StorageClass = 'STANDARD' | 'STANDARD_IA'
@@ -34,30 +35,12 @@ export interface Checksums {
   crc64nvme?: Buffer
 }
 
-/** Bytes [offset, offset + length) of an extent's plaintext, as part of an object. */
-export interface ExtentSlice {
-  /** 16 bytes. */
-  extentId: Buffer
-  offset: number
-  /** At least 1. */
-  length: number
-  /** 48 bytes: the extent's key, wrapped under the bucket's key or the manifest page's. */
-  wrappedKey: Buffer
+/** Parts of a finished multipart upload that follow each other and have one size. */
+export interface PartRun {
+  count: number
+  /** Bytes of content of each. */
+  size: number
 }
-
-/** A run of an object's content that a manifest page of its own describes. */
-export interface PageReference {
-  /** 16 bytes. */
-  pageId: Buffer
-  /** Bytes of content that the page's slices add up to. At least 1. */
-  length: number
-  /** 48 bytes: the page's key, wrapped under the bucket's key. The slices' keys are wrapped under the page's. */
-  wrappedKey: Buffer
-}
-
-/** Where the content is: few slices are in the record itself, many are in pages. Empty content has neither. */
-export type Manifest =
-  { kind: 'inline'; slices: ExtentSlice[] } | { kind: 'paged'; pages: PageReference[] }
 
 export interface ObjectRecord {
   /** 16 bytes: unique to this version of the key. */
@@ -75,7 +58,17 @@ export interface ObjectRecord {
   /** Names in lower case, without `x-amz-meta-`. In the order of names. */
   customMetadata: [name: string, value: string][]
   checksums: Checksums
+  /** 48 bytes: the content key, wrapped under the bucket's (or the customer's) and bound to the version id. */
+  wrappedKey: Buffer
   manifest: Manifest
+  /** 16 bytes: MD5 of the key that the customer gave and is to give again (SSE-C). */
+  customerKeyMd5?: Buffer
+  /** Of an object that was uploaded in parts, in order; they add up to its size. */
+  parts?: PartRun[]
+  /** The checksums are of the parts' checksums, not of the content. */
+  isComposite?: true
+  /** In the order in which they were given. */
+  tags?: [name: string, value: string][]
 }
 
 const httpMetadataNames = [
@@ -99,11 +92,11 @@ const checksumSizes = [
 
 const storageClasses = ['STANDARD', 'STANDARD_IA'] as const satisfies readonly StorageClass[]
 
-const inlineManifest = 0
-const pagedManifest = 1
-
 export function encodeObjectRecord(record: ObjectRecord): Buffer {
   assert(record.size === contentSize(record.manifest), 'An object is as long as its manifest')
+  if (record.manifest.kind === 'inline') {
+    assert(record.manifest.slices.length <= inlineExtentCountMax)
+  }
 
   const row = new RowWriter('object', 1, 384)
   row.fixed(record.versionId, idSize)
@@ -113,14 +106,11 @@ export function encodeObjectRecord(record: ObjectRecord): Buffer {
   row.unsigned(record.uploaded)
   row.byte(encodeStorageClass(record.storageClass))
   writeHttpMetadata(row, record.httpMetadata)
-  row.unsigned(record.customMetadata.length)
-  for (const [name, value] of record.customMetadata) {
-    row.text(name)
-    row.text(value)
-  }
+  writePairs(row, record.customMetadata)
   writeChecksums(row, record.checksums)
+  row.fixed(record.wrappedKey, wrappedKeySize)
   writeManifest(row, record.manifest)
-  row.unsigned(0) // Extensions.
+  writeExtensions(row, record)
   return row.finish()
 }
 
@@ -135,12 +125,11 @@ export function decodeObjectRecord(bytes: Buffer): ObjectRecord {
     uploaded: row.unsigned(),
     storageClass: decodeStorageClass(row),
     httpMetadata: readHttpMetadata(row),
-    customMetadata: readCustomMetadata(row),
+    customMetadata: readPairs(row),
     checksums: readChecksums(row),
-    manifest: readManifest(row)
-  }
-  if (row.unsigned() !== 0) {
-    throw new R2dError('R2D_UNSUPPORTED_FORMAT', 'An object row has extensions of a later release')
+    wrappedKey: row.fixed(wrappedKeySize),
+    manifest: readManifest(row),
+    ...readExtensions(row)
   }
   row.finish()
 
@@ -160,12 +149,7 @@ export function decodeStorageClass(row: RowReader): StorageClass {
   return storageClass
 }
 
-function contentSize(manifest: Manifest): number {
-  const runs = manifest.kind === 'inline' ? manifest.slices : manifest.pages
-  return (runs as readonly { length: number }[]).reduce((size, { length }) => size + length, 0)
-}
-
-function writeHttpMetadata(row: RowWriter, metadata: HttpMetadata): void {
+export function writeHttpMetadata(row: RowWriter, metadata: HttpMetadata): void {
   let present = 0
   for (const [bit, name] of httpMetadataNames.entries()) {
     if (metadata[name] !== undefined) present |= 1 << bit
@@ -177,7 +161,7 @@ function writeHttpMetadata(row: RowWriter, metadata: HttpMetadata): void {
   }
 }
 
-function readHttpMetadata(row: RowReader): HttpMetadata {
+export function readHttpMetadata(row: RowReader): HttpMetadata {
   const metadata: HttpMetadata = {}
   const present = row.byte()
   if (present >> httpMetadataNames.length !== 0) throw row.corrupt('a content header is unknown')
@@ -187,13 +171,21 @@ function readHttpMetadata(row: RowReader): HttpMetadata {
   return metadata
 }
 
-function readCustomMetadata(row: RowReader): ObjectRecord['customMetadata'] {
-  const metadata: ObjectRecord['customMetadata'] = []
-  for (let left = row.count(2); left > 0; left--) metadata.push([row.text(), row.text()])
-  return metadata
+export function writePairs(row: RowWriter, pairs: readonly [string, string][]): void {
+  row.unsigned(pairs.length)
+  for (const [name, value] of pairs) {
+    row.text(name)
+    row.text(value)
+  }
 }
 
-function writeChecksums(row: RowWriter, checksums: Checksums): void {
+export function readPairs(row: RowReader): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let left = row.count(2); left > 0; left--) pairs.push([row.text(), row.text()])
+  return pairs
+}
+
+export function writeChecksums(row: RowWriter, checksums: Checksums): void {
   let present = 0
   for (const [bit, [name]] of checksumSizes.entries()) {
     if (checksums[name] !== undefined) present |= 1 << bit
@@ -205,7 +197,7 @@ function writeChecksums(row: RowWriter, checksums: Checksums): void {
   }
 }
 
-function readChecksums(row: RowReader): Checksums {
+export function readChecksums(row: RowReader): Checksums {
   const checksums: Checksums = {}
   const present = row.byte()
   if (present >> checksumSizes.length !== 0) throw row.corrupt('a checksum is unknown')
@@ -215,65 +207,79 @@ function readChecksums(row: RowReader): Checksums {
   return checksums
 }
 
-function writeManifest(row: RowWriter, manifest: Manifest): void {
-  if (manifest.kind === 'inline') {
-    assert(manifest.slices.length <= inlineExtentCountMax)
-    row.byte(inlineManifest)
-    writeSlices(row, manifest.slices)
-    return
-  }
+type Extensions = Pick<ObjectRecord, 'customerKeyMd5' | 'parts' | 'isComposite' | 'tags'>
 
-  assert(manifest.pages.length >= 1)
-  row.byte(pagedManifest)
-  row.unsigned(manifest.pages.length)
-  for (const { pageId, length, wrappedKey } of manifest.pages) {
-    assert(length >= 1)
-    row.fixed(pageId, idSize)
-    row.unsigned(length)
-    row.fixed(wrappedKey, wrappedKeySize)
+/** In the order of their tags, which count from 1. */
+const extensionNames = [
+  'customerKeyMd5',
+  'parts',
+  'isComposite',
+  'tags'
+] as const satisfies readonly (keyof Extensions)[]
+
+function writeExtensions(row: RowWriter, record: Extensions): void {
+  const present = extensionNames.filter(name => record[name] !== undefined)
+  row.unsigned(present.length)
+  for (const name of present) {
+    row.unsigned(extensionNames.indexOf(name) + 1)
+    switch (name) {
+      case 'customerKeyMd5':
+        if (record.customerKeyMd5 !== undefined) row.fixed(record.customerKeyMd5, 16)
+        break
+      case 'parts':
+        writeParts(row, record.parts ?? [])
+        break
+      case 'isComposite':
+        break
+      case 'tags':
+        writePairs(row, record.tags ?? [])
+        break
+    }
   }
 }
 
-function readManifest(row: RowReader): Manifest {
-  const kind = row.byte()
-  if (kind === inlineManifest) return { kind: 'inline', slices: readSlices(row) }
-  if (kind !== pagedManifest) throw row.corrupt('its kind of manifest is unknown')
-
-  const pages: PageReference[] = []
-  for (let left = row.count(idSize + 1 + wrappedKeySize); left > 0; left--) {
-    pages.push({
-      pageId: row.fixed(idSize),
-      length: row.unsigned(),
-      wrappedKey: row.fixed(wrappedKeySize)
-    })
+function readExtensions(row: RowReader): Extensions {
+  const extensions: Extensions = {}
+  let last = 0
+  for (let left = row.count(1); left > 0; left--) {
+    const tag = row.unsigned()
+    if (tag <= last) throw row.corrupt('its extensions are not in order')
+    last = tag
+    switch (extensionNames[tag - 1]) {
+      case 'customerKeyMd5':
+        extensions.customerKeyMd5 = row.fixed(16)
+        break
+      case 'parts':
+        extensions.parts = readParts(row)
+        break
+      case 'isComposite':
+        extensions.isComposite = true
+        break
+      case 'tags':
+        extensions.tags = readPairs(row)
+        break
+      case undefined:
+        throw new R2dError(
+          'R2D_UNSUPPORTED_FORMAT',
+          'An object row has an extension of a later release'
+        )
+    }
   }
-  if (pages.length < 1 || pages.some(({ length }) => length < 1)) {
-    throw row.corrupt('it has a page of nothing')
-  }
-  return { kind: 'paged', pages }
+  return extensions
 }
 
-export function writeSlices(row: RowWriter, slices: readonly ExtentSlice[]): void {
-  row.unsigned(slices.length)
-  for (const { extentId, offset, length, wrappedKey } of slices) {
-    assert(length >= 1)
-    row.fixed(extentId, idSize)
-    row.unsigned(offset)
-    row.unsigned(length)
-    row.fixed(wrappedKey, wrappedKeySize)
+function writeParts(row: RowWriter, parts: readonly PartRun[]): void {
+  row.unsigned(parts.length)
+  for (const { count, size } of parts) {
+    row.unsigned(count)
+    row.unsigned(size)
   }
 }
 
-export function readSlices(row: RowReader): ExtentSlice[] {
-  const slices: ExtentSlice[] = []
-  for (let left = row.count(idSize + 2 + wrappedKeySize); left > 0; left--) {
-    slices.push({
-      extentId: row.fixed(idSize),
-      offset: row.unsigned(),
-      length: row.unsigned(),
-      wrappedKey: row.fixed(wrappedKeySize)
-    })
+function readParts(row: RowReader): PartRun[] {
+  const parts: PartRun[] = []
+  for (let left = row.count(2); left > 0; left--) {
+    parts.push({ count: row.unsigned(), size: row.unsigned() })
   }
-  if (slices.some(({ length }) => length < 1)) throw row.corrupt('it has a slice of nothing')
-  return slices
+  return parts
 }

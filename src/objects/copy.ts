@@ -7,9 +7,9 @@ import { R2dError } from '../errors.ts'
 import { normalizeKey, objectKey } from '../metadata/keys.ts'
 import { encodeObjectRecord, type ObjectRecord } from '../metadata/object-record.ts'
 import { evaluate } from '../metadata/precondition.ts'
+import { openContentKey, wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { readObject } from './get.ts'
-import { rewrapManifest } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
 import { requireMetadataSize } from './put.ts'
 import type { CopyOptions, ObjectInfo } from './store.ts'
@@ -40,15 +40,16 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Ob
     throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition on the source does not hold')
   }
 
+  const contentKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
+  const { customerKeyMd5: _, ...kept } = source
   const now = context.now()
   const record: ObjectRecord = {
-    ...source,
+    ...kept,
     ...options.replace,
-    versionId: newId(),
+    ...wrapContentKey(bucket, newId(), contentKey, options.customerKey),
     key: options.key,
     uploaded: now,
-    storageClass: options.storageClass ?? bucket.record.storageClass,
-    manifest: rewrapManifest(source.manifest, sourceBucket.key, bucket.key)
+    storageClass: options.storageClass ?? bucket.record.storageClass
   }
   await context.committer.mutate('copyObject', {
     sourceRowKey: objectKey(sourceBucket.record.id, normalizeKey(options.sourceKey)),

@@ -10,6 +10,7 @@ import { extentKey, normalizeKey, objectKey } from '../metadata/keys.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../metadata/object-record.ts'
 import { evaluate } from '../metadata/precondition.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
+import { openContentKey, requireCustomerKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { slicesOf, type OpenSlice } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
@@ -28,7 +29,8 @@ export async function get(
   if (outcome.kind !== 'object') return outcome
 
   const { offset, length } = outcome
-  const body = content(context, bucket, record, { offset, length })
+  const contentKey = openContentKey(bucket, record, options.customerKey)
+  const body = content(context, contentKey, record, { offset, length })
   // The first window is read here, so that content that cannot be read is an error, not a broken answer.
   const first = await body.next()
 
@@ -60,10 +62,11 @@ async function find(
   context: StoreContext,
   bucketName: string,
   key: string,
-  { range, precondition }: GetOptions
+  { range, precondition, customerKey }: GetOptions
 ): Promise<{ bucket: OpenBucket; record: ObjectRecord; outcome: HeadResult }> {
   const bucket = await context.buckets.open(bucketName)
   const record = await readObject(context, bucket, key)
+  requireCustomerKey(record, customerKey)
   const info = toObjectInfo(record)
 
   if (precondition !== undefined) {
@@ -126,13 +129,13 @@ interface Window {
 /** The bytes in order; the next window is being read while one is being sent. */
 async function* content(
   context: StoreContext,
-  bucket: OpenBucket,
+  contentKey: Buffer,
   { manifest }: ObjectRecord,
   range: { offset: number; length: number }
 ): AsyncGenerator<Buffer, void, undefined> {
   let ahead: Promise<Buffer> | undefined
   try {
-    for await (const slices of slicesOf(manifest, bucket.key, range, context.metadata)) {
+    for await (const slices of slicesOf(manifest, contentKey, range, context.metadata)) {
       const extents = await readExtents(context, slices)
       for (const window of windowsOf(slices, extents)) {
         const current = ahead

@@ -1,22 +1,24 @@
 /**
- * Manifests: from extents to what an object record holds, and back to the slices of a range.
- *
- * Few slices stand in the object record, their keys wrapped under the bucket's key. Many stand in
- * pages of at most `manifestPageExtentCountMax`, their keys wrapped under the page's key, and only that one under the
- * bucket's: so a copy, into another bucket too, wraps one key for a gigabyte of content.
+ * Manifests, built and walked: which slices hold which bytes of an object, with their keys opened.
  */
 
 import assert from 'node:assert/strict'
-import { newId, newKey, unwrapKey, wrapKey } from '../crypto/key-wrap.ts'
+import { newId, unwrapKey, wrapKey } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
-import { inlineExtentCountMax, manifestPageExtentCountMax } from '../limits.ts'
+import { inlineExtentCountMax, manifestPageEntryCountMax, rootPageCountMax } from '../limits.ts'
 import { manifestPageKey } from '../metadata/keys.ts'
+import {
+  contentSize,
+  entryCount,
+  type ExtentSlice,
+  type Manifest,
+  type PageReference
+} from '../metadata/manifest.ts'
 import {
   decodeManifestPageRecord,
   encodeManifestPageRecord
 } from '../metadata/manifest-page-record.ts'
 import type { NewPage } from '../metadata/mutations.ts'
-import type { ExtentSlice, Manifest } from '../metadata/object-record.ts'
 import type { MetadataReader } from './context.ts'
 
 /** A whole extent that was written for the object at hand. */
@@ -37,88 +39,108 @@ export interface OpenSlice {
   key: Buffer
 }
 
+/** A manifest, and the pages that it names and that are to be written with it. */
+export interface BuiltManifest {
+  manifest: Manifest
+  pages: NewPage[]
+}
+
 export function buildManifest(
   extents: readonly WrittenExtent[],
-  bucketKey: Buffer
-): { manifest: Manifest; pages: NewPage[] } {
-  if (extents.length <= inlineExtentCountMax) {
-    const slices = extents.map(extent => wholeSlice(extent, bucketKey))
-    return { manifest: { kind: 'inline', slices }, pages: [] }
-  }
+  contentKey: Buffer
+): BuiltManifest {
+  const slices = extents.map(({ id, size, key }) => ({
+    extentId: id,
+    offset: 0,
+    length: size,
+    wrappedKey: wrapKey(contentKey, 'extent', id, key)
+  }))
+  return joinManifests([{ kind: 'inline', slices }])
+}
 
-  const manifest: Manifest = { kind: 'paged', pages: [] }
+/**
+ * One manifest of the content of several, in order, whose keys are wrapped under the same content key. No key is opened:
+ * slices that stand next to each other are gathered in pages, pages that are there stay as they are.
+ */
+export function joinManifests(manifests: readonly Manifest[]): BuiltManifest {
   const pages: NewPage[] = []
-  for (let first = 0; first < extents.length; first += manifestPageExtentCountMax) {
-    const run = extents.slice(first, first + manifestPageExtentCountMax)
-    const pageId = newId()
-    const pageKey = newKey()
-    const slices = run.map(extent => wholeSlice(extent, pageKey))
-    const length = run.reduce((sum, extent) => sum + extent.size, 0)
-
-    pages.push({ id: pageId, value: encodeManifestPageRecord({ references: 1, slices }) })
-    const wrappedKey = wrapKey(bucketKey, 'page', pageId, pageKey)
-    manifest.pages.push({ pageId, length, wrappedKey })
+  const addPage = (manifest: Manifest): PageReference => {
+    const id = newId()
+    pages.push({ id, value: encodeManifestPageRecord({ references: 1, manifest }) })
+    return { pageId: id, length: contentSize(manifest) }
   }
 
-  return { manifest, pages }
-}
-
-function wholeSlice({ id, size, key }: WrittenExtent, wrappingKey: Buffer): ExtentSlice {
-  const wrappedKey = wrapKey(wrappingKey, 'extent', id, key)
-  return { extentId: id, offset: 0, length: size, wrappedKey }
-}
-
-/** The same content, its keys wrapped under another bucket's key. */
-export function rewrapManifest(manifest: Manifest, from: Buffer, to: Buffer): Manifest {
-  if (manifest.kind === 'inline') {
-    const slices = manifest.slices.map(slice => {
-      const key = open(from, 'extent', slice.extentId, slice.wrappedKey)
-      return { ...slice, wrappedKey: wrapKey(to, 'extent', slice.extentId, key) }
-    })
-    return { kind: 'inline', slices }
+  const entries = manifests.filter(each => entryCount(each) > 0)
+  const isInline = entries.every(({ kind }) => kind === 'inline')
+  const slices = entries.flatMap(each => (each.kind === 'inline' ? each.slices : []))
+  if (isInline && slices.length <= inlineExtentCountMax) {
+    return { manifest: { kind: 'inline', slices }, pages }
   }
 
-  const pages = manifest.pages.map(page => {
-    const key = open(from, 'page', page.pageId, page.wrappedKey)
-    return { ...page, wrappedKey: wrapKey(to, 'page', page.pageId, key) }
-  })
-  return { kind: 'paged', pages }
+  let references: PageReference[] = []
+  let run: ExtentSlice[] = []
+  const endRun = (): void => {
+    for (const part of runsOf(run)) references.push(addPage({ kind: 'inline', slices: part }))
+    run = []
+  }
+  for (const each of entries) {
+    if (each.kind === 'inline') {
+      for (const slice of each.slices) run.push(slice)
+      continue
+    }
+    endRun()
+    references.push(...each.pages)
+  }
+  endRun()
+
+  while (references.length > rootPageCountMax) {
+    references = runsOf(references).map(part => addPage({ kind: 'paged', pages: part }))
+  }
+  return { manifest: { kind: 'paged', pages: references }, pages }
 }
 
-/** The slices that hold bytes [offset, offset + length) of the object, one batch for each page. */
+function runsOf<Entry>(entries: readonly Entry[]): Entry[][] {
+  const runs: Entry[][] = []
+  for (let first = 0; first < entries.length; first += manifestPageEntryCountMax) {
+    runs.push(entries.slice(first, first + manifestPageEntryCountMax))
+  }
+  return runs
+}
+
+/** The slices that hold bytes [offset, offset + length) of the content, one batch for each page. */
 export async function* slicesOf(
   manifest: Manifest,
-  bucketKey: Buffer,
+  contentKey: Buffer,
   range: { offset: number; length: number },
   metadata: MetadataReader
 ): AsyncGenerator<OpenSlice[], void, undefined> {
   if (range.length === 0) return
   if (manifest.kind === 'inline') {
-    yield cut(manifest.slices, bucketKey, range)
+    yield cut(manifest.slices, contentKey, range)
     return
   }
 
   const end = range.offset + range.length
   let pageStart = 0
-  for (const { pageId, length, wrappedKey } of manifest.pages) {
+  for (const { pageId, length } of manifest.pages) {
     const pageEnd = pageStart + length
     if (pageEnd > range.offset && pageStart < end) {
       const row = await metadata.get(manifestPageKey(pageId))
       if (row === undefined) {
         throw new R2dError('R2D_NO_SUCH_KEY', 'The object was deleted while it was being read')
       }
-      const pageKey = open(bucketKey, 'page', pageId, wrappedKey)
       const first = Math.max(range.offset, pageStart)
       const part = { offset: first - pageStart, length: Math.min(end, pageEnd) - first }
-      yield cut(decodeManifestPageRecord(row.value).slices, pageKey, part)
+      yield* slicesOf(decodeManifestPageRecord(row.value).manifest, contentKey, part, metadata)
     }
     pageStart = pageEnd
   }
+  assert(pageStart >= end, 'A range is within its manifest')
 }
 
 function cut(
   slices: readonly ExtentSlice[],
-  wrappingKey: Buffer,
+  contentKey: Buffer,
   range: { offset: number; length: number }
 ): OpenSlice[] {
   const end = range.offset + range.length
@@ -132,7 +154,7 @@ function cut(
         extentId,
         offset: offset + first - sliceStart,
         length: Math.min(end, sliceEnd) - first,
-        key: open(wrappingKey, 'extent', extentId, wrappedKey)
+        key: openExtentKey(contentKey, extentId, wrappedKey)
       })
     }
     sliceStart = sliceEnd
@@ -142,17 +164,9 @@ function cut(
   return found
 }
 
-function open(
-  wrappingKey: Buffer,
-  purpose: 'extent' | 'page',
-  id: Buffer,
-  wrapped: Buffer
-): Buffer {
-  const key = unwrapKey(wrappingKey, purpose, id, wrapped)
+function openExtentKey(contentKey: Buffer, id: Buffer, wrapped: Buffer): Buffer {
+  const key = unwrapKey(contentKey, 'extent', id, wrapped)
   if (key !== undefined) return key
 
-  throw new R2dError(
-    'R2D_CORRUPT_RECORD',
-    `The key of ${purpose} ${id.toString('hex')} does not open`
-  )
+  throw new R2dError('R2D_CORRUPT_RECORD', `The key of extent ${id.toString('hex')} does not open`)
 }

@@ -7,7 +7,7 @@ import type { ObjectInfo } from './store.ts'
 
 export function toObjectInfo(record: ObjectRecord): ObjectInfo {
   const { key, size, etag, uploaded, versionId, storageClass } = record
-  const { httpMetadata, customMetadata, checksums } = record
+  const { httpMetadata, customMetadata, checksums, isComposite = false, customerKeyMd5 } = record
 
   return {
     key,
@@ -18,6 +18,10 @@ export function toObjectInfo(record: ObjectRecord): ObjectInfo {
     storageClass,
     httpMetadata,
     customMetadata,
-    checksums
+    checksums,
+    isComposite,
+    partCount: record.parts?.reduce((sum, { count }) => sum + count, 0),
+    customerKeyMd5,
+    tags: record.tags ?? []
   }
 }

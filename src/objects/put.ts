@@ -13,7 +13,7 @@ import {
   putSizeMax,
   sharedExtentSizeMax
 } from '../limits.ts'
-import { newId } from '../crypto/key-wrap.ts'
+import { newId, newKey } from '../crypto/key-wrap.ts'
 import { normalizeKey, objectKey } from '../metadata/keys.ts'
 import type { NewExtent } from '../metadata/mutations.ts'
 import {
@@ -24,6 +24,7 @@ import {
 import { evaluate } from '../metadata/precondition.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
+import { wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { Digests } from './digests.ts'
 import { ExtentCutter, recycle, type CutExtent } from './extent-cutter.ts'
@@ -157,10 +158,11 @@ async function commit(
     const { extent, key } = content.small
     extents.push({ id: extent.id, size: extent.size, key })
   }
-  const { manifest, pages } = buildManifest(extents, bucket.key)
+  const contentKey = newKey()
+  const { manifest, pages } = buildManifest(extents, contentKey)
   const now = context.now()
   const record: ObjectRecord = {
-    versionId: newId(),
+    ...wrapContentKey(bucket, newId(), contentKey, options.customerKey),
     key: target.key,
     size: content.size,
     etag: md5Of(digests).toString('hex'),
@@ -169,7 +171,8 @@ async function commit(
     httpMetadata: options.httpMetadata,
     customMetadata: options.customMetadata,
     checksums,
-    manifest
+    manifest,
+    ...(options.tags === undefined ? {} : { tags: options.tags })
   }
 
   const parameters = {

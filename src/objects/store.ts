@@ -29,6 +29,13 @@ export interface ObjectInfo {
   /** Names in lower case, without `x-amz-meta-`. */
   customMetadata: [name: string, value: string][]
   checksums: Checksums
+  /** The checksums are of the parts' checksums, not of the content. */
+  isComposite: boolean
+  /** Of an object that was uploaded in parts: how many. */
+  partCount: number | undefined
+  /** 16 bytes: MD5 of the key that the customer gave and is to give again. */
+  customerKeyMd5: Buffer | undefined
+  tags: [name: string, value: string][]
 }
 
 export type DigestName = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme'
@@ -40,6 +47,9 @@ export interface PutOptions {
   customMetadata: [name: string, value: string][]
   storageClass?: StorageClass
   precondition?: Precondition
+  /** 32 bytes: the content is to be opened with this only. */
+  customerKey?: Buffer | undefined
+  tags?: [name: string, value: string][]
   /** Digests to compute in the one pass over the bytes; MD5 always is. */
   digests: readonly DigestName[]
   /**
@@ -57,6 +67,8 @@ export type RangeRequest =
 export interface GetOptions {
   range?: RangeRequest
   precondition?: Precondition
+  /** 32 bytes, where the object was written with one. */
+  customerKey?: Buffer | undefined
 }
 
 export type GetResult =
@@ -104,6 +116,10 @@ export interface CopyOptions {
   replace?: { httpMetadata: HttpMetadata; customMetadata: [name: string, value: string][] }
   storageClass?: StorageClass
   precondition?: Precondition
+  /** 32 bytes: what the source was written with. */
+  sourceCustomerKey?: Buffer | undefined
+  /** 32 bytes: what the copy is to be opened with. */
+  customerKey?: Buffer | undefined
 }
 
 /**

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
 import {
+  customerWrappingKey,
   newId,
   newKey,
   openSecret,
@@ -32,6 +33,30 @@ test('a wrapped key opens under its key, purpose and id, and no other', t => {
   t.is(unwrapKey(wrapping, 'extent', id, wrapped), undefined)
   t.is(unwrapKey(wrapping, 'bucket', newId(), wrapped), undefined)
   t.is(unwrapKey(wrapping, 'bucket', id, wrapped.subarray(1)), undefined)
+})
+
+test("a customer's key wraps with the bucket's: either one alone, or another, opens nothing", t => {
+  const [bucketKey, customerKey, id, key] = [newKey(), newKey(), newId(), newKey()]
+  const wrapping = customerWrappingKey(bucketKey, customerKey)
+
+  const wrapped = wrapKey(wrapping, 'content', id, key)
+
+  t.true(
+    unwrapKey(customerWrappingKey(bucketKey, customerKey), 'content', id, wrapped)?.equals(key)
+  )
+  for (const other of [
+    bucketKey,
+    customerKey,
+    customerWrappingKey(bucketKey, newKey()),
+    customerWrappingKey(newKey(), customerKey),
+    customerWrappingKey(customerKey, bucketKey)
+  ]) {
+    t.is(unwrapKey(other, 'content', id, wrapped), undefined)
+  }
+  t.is(
+    customerWrappingKey(Buffer.alloc(32, 1), Buffer.alloc(32, 2)).toString('hex'),
+    'd7045497a79078e5d03195bba08f77aeb50f6b3739a6f4245f404ba4e02b4ceb'
+  )
 })
 
 test('a secret opens under its key, purpose and id, and not with any bit flipped', t => {

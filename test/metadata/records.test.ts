@@ -20,6 +20,7 @@ import {
 import { decodeDiscardRecord, encodeDiscardRecord } from '../../src/metadata/discard-record.ts'
 import { decodeExtentRecord, encodeExtentRecord } from '../../src/metadata/extent-record.ts'
 import { decodeLocationRecord, encodeLocationRecord } from '../../src/metadata/location-record.ts'
+import type { Manifest } from '../../src/metadata/manifest.ts'
 import {
   decodeManifestPageRecord,
   encodeManifestPageRecord
@@ -29,7 +30,6 @@ import {
   encodeObjectRecord,
   type Checksums,
   type HttpMetadata,
-  type Manifest,
   type ObjectRecord
 } from '../../src/metadata/object-record.ts'
 import { decodeStoreRecord, encodeStoreRecord } from '../../src/metadata/store-record.ts'
@@ -53,10 +53,7 @@ const slice = fc.record(
   },
   plain
 )
-const page = fc.record(
-  { pageId: bytes(16), length: fc.integer({ min: 1, max: 2 ** 40 }), wrappedKey: bytes(48) },
-  plain
-)
+const page = fc.record({ pageId: bytes(16), length: fc.integer({ min: 1, max: 2 ** 40 }) }, plain)
 const manifest: fc.Arbitrary<Manifest> = fc.oneof(
   fc.record(
     { kind: fc.constant('inline' as const), slices: fc.array(slice, { maxLength: 5 }) },
@@ -93,6 +90,14 @@ const checksums: fc.Arbitrary<Checksums> = fc.record(
   },
   { ...plain, requiredKeys: [] }
 )
+const partRun = fc.record({ count: fc.nat(10_000), size: fc.nat(2 ** 40) }, plain)
+const tags = fc.array(fc.tuple(text, text), { maxLength: 3 })
+const rarely = {
+  customerKeyMd5: bytes(16),
+  parts: fc.array(partRun, { maxLength: 3 }),
+  isComposite: fc.constant(true as const),
+  tags
+}
 const object: fc.Arbitrary<ObjectRecord> = manifest.chain(value =>
   fc.record(
     {
@@ -105,9 +110,26 @@ const object: fc.Arbitrary<ObjectRecord> = manifest.chain(value =>
       httpMetadata,
       customMetadata: fc.array(fc.tuple(text, text), { maxLength: 4 }),
       checksums,
-      manifest: fc.constant(value)
+      wrappedKey: bytes(48),
+      manifest: fc.constant(value),
+      ...rarely
     },
-    plain
+    {
+      ...plain,
+      requiredKeys: [
+        'versionId',
+        'key',
+        'size',
+        'etag',
+        'uploaded',
+        'storageClass',
+        'httpMetadata',
+        'customMetadata',
+        'checksums',
+        'wrappedKey',
+        'manifest'
+      ]
+    }
   )
 )
 const bucket: fc.Arbitrary<BucketRecord> = fc.record(
@@ -171,7 +193,7 @@ const codecs: AnyCodec[] = [
     records: fc.record(
       {
         references: fc.integer({ min: 1, max: 99 }),
-        slices: fc.array(slice, { minLength: 1, maxLength: 5 })
+        manifest: manifest.filter(value => sizeOf(value) > 0)
       },
       plain
     ),
@@ -311,6 +333,9 @@ test('an object row has the bytes that docs/format.md gives', t => {
     httpMetadata: { contentType: 't', expires: 'x' },
     customMetadata: [['n', 'v']],
     checksums: { crc32: Buffer.alloc(4, 0x22) },
+    wrappedKey: Buffer.alloc(48, 0x55),
+    parts: [{ count: 1, size: 5 }],
+    isComposite: true,
     manifest: {
       kind: 'inline',
       slices: [
@@ -341,12 +366,16 @@ test('an object row has the bytes that docs/format.md gives', t => {
       '016e0176',
       '08', // Checksums: CRC-32.
       '22'.repeat(4),
+      '55'.repeat(48), // Content key.
       '00', // Manifest: inline.
       '01', // One slice.
       '33'.repeat(16),
       '0005', // Offset, length.
       '44'.repeat(48),
-      '00' // Extensions.
+      '02', // Extensions: two.
+      '02', // Parts: one run, of one part of 5 bytes.
+      '010105',
+      '03' // Composite.
     ].join('')
   )
 })

@@ -120,6 +120,20 @@ export function toS3Error(error: unknown): S3Error {
       return new S3Error('NoSuchKey', undefined, { cause: error })
     case 'R2D_PRECONDITION_FAILED':
       return new S3Error('PreconditionFailed', undefined, { cause: error })
+    case 'R2D_CUSTOMER_KEY_MISSING':
+      return new S3Error(
+        'InvalidRequest',
+        'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
+        { cause: error }
+      )
+    case 'R2D_CUSTOMER_KEY_UNEXPECTED':
+      return new S3Error(
+        'InvalidRequest',
+        'The encryption parameters are not applicable to this object.',
+        { cause: error }
+      )
+    case 'R2D_CUSTOMER_KEY_WRONG':
+      return new S3Error('AccessDenied', undefined, { cause: error })
     case 'R2D_INVALID_BUCKET_NAME':
       return new S3Error('InvalidBucketName', undefined, { cause: error })
     case 'R2D_INVALID_KEY':
