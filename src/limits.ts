@@ -40,6 +40,15 @@ export const customMetadataSizeMax = 8192
 /** S3: bytes of one PUT. */
 export const putSizeMax = 5 * GiB
 
+/** S3: bytes of an object, however it was uploaded. */
+export const objectSizeMax = 5 * 1024 * GiB
+
+/** S3: parts of one upload, numbered from 1. */
+export const partCountMax = 10_000
+
+/** S3: bytes of every part but the last. */
+export const partSizeMin = 5 * MiB
+
 /** S3: entries in one page of a listing, keys in one DeleteObjects. */
 export const pageCountMax = 1000
 

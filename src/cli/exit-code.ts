@@ -13,12 +13,16 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_INVALID_LOCATION':
     case 'R2D_INVALID_CONFIG':
     case 'R2D_METADATA_TOO_LARGE':
+    case 'R2D_INVALID_PART':
+    case 'R2D_INVALID_RANGE':
+    case 'R2D_PART_TOO_SMALL':
     case 'R2D_CUSTOMER_KEY_MISSING':
     case 'R2D_CUSTOMER_KEY_UNEXPECTED':
     case 'R2D_OBJECT_TOO_LARGE':
       return 2
     case 'R2D_NO_SUCH_BUCKET':
     case 'R2D_NO_SUCH_KEY':
+    case 'R2D_NO_SUCH_UPLOAD':
       return 4
     case 'R2D_BUCKET_EXISTS':
     case 'R2D_BUCKET_NOT_EMPTY':
@@ -32,6 +36,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_EXTENT_UNREADABLE':
     case 'R2D_CORRUPT_RECORD':
     case 'R2D_INTEGRITY':
+    case 'R2D_BAD_DIGEST':
       return 8
     case 'R2D_STORE_FULL':
       return 9

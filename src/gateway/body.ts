@@ -38,6 +38,11 @@ export interface VerifiedBody {
   verify: (digests: Checksums) => Checksums
 }
 
+export interface BodyOptions {
+  /** Whether the `x-amz-checksum-` headers are of the body; else they are of what it is about. */
+  hasChecksums: boolean
+}
+
 export function readPayload(headers: IncomingHttpHeaders): Payload {
   const value = headers['x-amz-content-sha256']
   if (value === undefined || value === 'UNSIGNED-PAYLOAD') return { kind: 'unsigned' }
@@ -64,9 +69,10 @@ export function openBody(
   headers: IncomingHttpHeaders,
   source: AsyncIterable<Uint8Array>,
   payload: Payload,
-  signing: SigningContext | undefined
+  signing: SigningContext | undefined,
+  { hasChecksums }: BodyOptions = { hasChecksums: true }
 ): VerifiedBody {
-  const expected = readExpected(headers)
+  const expected = readExpected(headers, { hasChecksums })
   const size = readSize(headers, payload)
   if (size !== undefined && size > putSizeMax) throw new S3Error('EntityTooLarge')
 

@@ -23,7 +23,10 @@ export function checksumHeader(name: ChecksumName): string {
 export type ExpectedDigests = Partial<Record<DigestName, Buffer>>
 
 /** `content-md5` and the `x-amz-checksum-` headers. */
-export function readExpected(headers: IncomingHttpHeaders): ExpectedDigests {
+export function readExpected(
+  headers: IncomingHttpHeaders,
+  { hasChecksums }: { hasChecksums: boolean }
+): ExpectedDigests {
   const expected: ExpectedDigests = {}
   const md5 = headers['content-md5']
   if (md5 !== undefined) {
@@ -31,6 +34,8 @@ export function readExpected(headers: IncomingHttpHeaders): ExpectedDigests {
     if (bytes === undefined) throw new S3Error('InvalidDigest')
     expected.md5 = bytes
   }
+  if (!hasChecksums) return expected
+
   for (const name of checksumNames) {
     const value = headers[checksumHeader(name)]
     if (value !== undefined) expected[name] = parseChecksum(name, String(value))

@@ -3,7 +3,7 @@
  */
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { HttpMetadata, StorageClass } from '../metadata/object-record.ts'
+import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
 import type { ObjectInfo } from '../objects/store.ts'
 import { checksumHeader, checksumNames } from './checksum-headers.ts'
 import { decodeWords, encodeWord } from './encoded-words.ts'
@@ -78,13 +78,23 @@ export function writeObjectHeaders(
   return headers
 }
 
+/** One that is of the parts' checksums says of how many. */
 export function writeChecksums(info: ObjectInfo): OutgoingHttpHeaders {
+  const { checksums, isComposite, partCount } = info
+  const headers = writeChecksumValues(checksums, isComposite ? partCount : undefined)
+  if (Object.keys(headers).length > 0) {
+    headers['x-amz-checksum-type'] = isComposite ? 'COMPOSITE' : 'FULL_OBJECT'
+  }
+  return headers
+}
+
+export function writeChecksumValues(checksums: Checksums, partCount?: number): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {}
   for (const name of checksumNames) {
-    const value = info.checksums[name]
-    if (value !== undefined) headers[checksumHeader(name)] = value.toString('base64')
+    const value = checksums[name]?.toString('base64')
+    if (value === undefined) continue
+    headers[checksumHeader(name)] = partCount === undefined ? value : `${value}-${partCount}`
   }
-  if (Object.keys(headers).length > 0) headers['x-amz-checksum-type'] = 'FULL_OBJECT'
   return headers
 }
 

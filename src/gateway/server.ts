@@ -138,10 +138,10 @@ async function answerTo(
     key: target.key ?? '',
     query: target.query,
     headers,
-    body: () => {
+    body: options => {
       // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
       const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-      const body = openBody(headers, source, payload, signing)
+      const body = openBody(headers, source, payload, signing, options)
       if (client.waits) response.writeContinue()
       client.waits = false
       return body

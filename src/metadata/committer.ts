@@ -46,7 +46,11 @@ export interface Committer {
 const objectMutations: ReadonlySet<MutationName> = new Set([
   'putObject',
   'copyObject',
-  'deleteObjects'
+  'deleteObjects',
+  'createUpload',
+  'putPart',
+  'completeUpload',
+  'abortUpload'
 ])
 
 export class LocalCommitter implements Committer {

@@ -32,7 +32,9 @@ const kinds = {
   object: 'o',
   extent: 'e',
   manifestPage: 'm',
-  discard: 'd'
+  discard: 'd',
+  upload: 'u',
+  part: 'p'
 } as const
 
 export function storeKey(): Buffer {
@@ -112,6 +114,86 @@ export function parseObjectKey(rowKey: Buffer): { bucketId: Buffer; key: Buffer 
     bucketId: rowKey.subarray(objectPrefix.length, objectHeadSize),
     key: rowKey.subarray(objectHeadSize)
   }
+}
+
+/** Where an upload stands among the others: by key, then by the time when it was begun. */
+export interface UploadPlace {
+  /** As `normalizeKey` gives it. */
+  key: Buffer
+  /** Milliseconds since the epoch. */
+  initiated: number
+  /** 16 bytes. */
+  id: Buffer
+}
+
+const uploadTailSize = 8 + 16
+
+/**
+ * A zero byte in the key is written as 00 ff and one more zero ends it, so that uploads order as their keys do: what
+ * follows the end, a time in milliseconds, begins with a zero for ever.
+ */
+export function uploadKey(bucketId: Buffer, { key, initiated, id }: UploadPlace): Buffer {
+  const tail = Buffer.alloc(1 + uploadTailSize)
+  tail.writeBigUInt64BE(BigInt(initiated), 1)
+  assert(tail[1] === 0)
+  assert(id.length === 16)
+  id.copy(tail, 9)
+  return Buffer.concat([uploadHead(bucketId, key), tail])
+}
+
+/** The uploads of a bucket to keys that begin with `prefix`. */
+export function uploadRange(bucketId: Buffer, prefix: Buffer): Range {
+  return prefixRange(uploadHead(bucketId, prefix))
+}
+
+/** The first place behind all uploads to this key. */
+export function uploadKeyEnd(bucketId: Buffer, key: Buffer): Buffer {
+  return Buffer.concat([uploadHead(bucketId, key), Buffer.of(0, 1)])
+}
+
+export function parseUploadKey(rowKey: Buffer): UploadPlace {
+  const end = rowKey.length - uploadTailSize - 1
+  assert(end >= objectHeadSize)
+  const escaped = rowKey.subarray(objectHeadSize, end)
+  const key: number[] = []
+  for (let at = 0; at < escaped.length; at++) {
+    const byte = escaped.readUInt8(at)
+    key.push(byte)
+    if (byte === 0) at++
+  }
+  return {
+    key: Buffer.from(key),
+    initiated: Number(rowKey.readBigUInt64BE(end + 1)),
+    id: rowKey.subarray(end + 9)
+  }
+}
+
+function uploadHead(bucketId: Buffer, key: Buffer): Buffer {
+  assert(bucketId.length === bucketIdSize)
+  const escaped = key.includes(0)
+    ? Buffer.from(key.toString('latin1').replaceAll('\0', '\0\xff'), 'latin1')
+    : key
+  return Buffer.concat([Buffer.from(kinds.upload), bucketId, escaped])
+}
+
+/** `number`: 1 to 10,000. */
+export function partKey(uploadId: Buffer, number: number): Buffer {
+  assert(uploadId.length === 16)
+  const key = Buffer.alloc(19)
+  key.write(kinds.part, 'latin1')
+  uploadId.copy(key, 1)
+  key.writeUInt16BE(number, 17)
+  return key
+}
+
+/** The parts of an upload, in the order of their numbers. */
+export function partRange(uploadId: Buffer): Range {
+  return prefixRange(idKey(kinds.part, uploadId))
+}
+
+export function parsePartKey(rowKey: Buffer): number {
+  assert(rowKey.length === 19)
+  return rowKey.readUInt16BE(17)
 }
 
 export function extentKey(id: Buffer): Buffer {

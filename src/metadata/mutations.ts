@@ -7,6 +7,7 @@ import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { putObject } from './mutations/put-object.ts'
+import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
 
 export type { NewExtent, NewPage } from './mutations/put-object.ts'
@@ -19,6 +20,10 @@ const registry = {
   putObject,
   copyObject,
   deleteObjects,
+  createUpload,
+  putPart,
+  completeUpload,
+  abortUpload,
   createBucket,
   setBucketState,
   removeBucket,

@@ -25,7 +25,9 @@ export const schemas = {
   object: 6,
   extent: 7,
   manifestPage: 8,
-  discard: 9
+  discard: 9,
+  upload: 10,
+  part: 11
 } as const
 
 export type SchemaName = keyof typeof schemas

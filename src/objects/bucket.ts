@@ -15,16 +15,15 @@ import {
 } from '../metadata/keys.ts'
 import type { StorageClass } from '../metadata/object-record.ts'
 import type { StoreContext } from './context.ts'
+import { retryConflicts } from './retry-conflicts.ts'
 import type { BucketInfo } from './store.ts'
+import { abortAllUploads } from './upload.ts'
 
 /** R2: 3 to 63 of a-z, 0-9 and `-`, a letter or digit at both ends. */
 const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
 
 /** R2: a hint is honoured where it can be, and is no promise. */
 const locationHints = new Set(['wnam', 'enam', 'weur', 'eeur', 'apac', 'oc'])
-
-/** How often a bucket may change under DeleteBucket before it gives up. */
-const attemptCountMax = 16
 
 export async function createBucket(
   { committer, masterKey, metadata, defaultLocation, now }: StoreContext,
@@ -75,16 +74,9 @@ export async function listBuckets(
   return { buckets, isTruncated: entries.length > limit }
 }
 
+/** Uploads in progress go with it. R2D_BUCKET_NOT_EMPTY if an object is in it. */
 export async function deleteBucket(context: StoreContext, name: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await deleteBucketOnce(context, name)
-      return
-    } catch (error) {
-      const isConflict = error instanceof R2dError && error.code === 'R2D_CONFLICT'
-      if (!isConflict || attempt === attemptCountMax) throw error
-    }
-  }
+  await retryConflicts(() => deleteBucketOnce(context, name))
 }
 
 async function deleteBucketOnce(context: StoreContext, name: string): Promise<void> {
@@ -101,6 +93,7 @@ async function deleteBucketOnce(context: StoreContext, name: string): Promise<vo
     await committer.mutate('setBucketState', { name, id, state: 'active' })
     throw notEmpty(name)
   }
+  await abortAllUploads(context, id)
   await committer.mutate('removeBucket', { name, id, version: row.version })
 }
 

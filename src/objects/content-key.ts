@@ -64,14 +64,14 @@ export function requireCustomerKey(
     if (customerKey === undefined) return
     throw new R2dError(
       'R2D_CUSTOMER_KEY_UNEXPECTED',
-      'The object is not encrypted with a key of the customer'
+      'The encryption parameters are not applicable to this object.'
     )
   }
 
   if (customerKey === undefined) {
     throw new R2dError(
       'R2D_CUSTOMER_KEY_MISSING',
-      'The object is encrypted with a key of the customer, which was not given'
+      'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.'
     )
   }
   if (!timingSafeEqual(md5Of(customerKey), customerKeyMd5)) {

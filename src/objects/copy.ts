@@ -12,22 +12,13 @@ import type { StoreContext } from './context.ts'
 import { readObject } from './get.ts'
 import { toObjectInfo } from './object-info.ts'
 import { requireMetadataSize } from './put.ts'
+import { retryConflicts } from './retry-conflicts.ts'
 import type { CopyOptions, ObjectInfo } from './store.ts'
-
-/** How often the source may be replaced under the copy before it gives up. */
-const attemptCountMax = 16
 
 export async function copy(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {
   if (options.replace !== undefined) requireMetadataSize(options.replace.customMetadata)
 
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await copyOnce(context, options)
-    } catch (error) {
-      const isConflict = error instanceof R2dError && error.code === 'R2D_CONFLICT'
-      if (!isConflict || attempt === attemptCountMax) throw error
-    }
-  }
+  return retryConflicts(() => copyOnce(context, options))
 }
 
 async function copyOnce(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {

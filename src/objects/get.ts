@@ -127,7 +127,7 @@ interface Window {
 }
 
 /** The bytes in order; the next window is being read while one is being sent. */
-async function* content(
+export async function* content(
   context: StoreContext,
   contentKey: Buffer,
   { manifest }: ObjectRecord,

@@ -64,7 +64,11 @@ export async function list(
 const zero = Buffer.alloc(1)
 
 /** `key` up to and with the first delimiter behind the prefix. */
-function commonPrefix(key: Buffer, prefixLength: number, divider: Buffer): Buffer | undefined {
+export function commonPrefix(
+  key: Buffer,
+  prefixLength: number,
+  divider: Buffer
+): Buffer | undefined {
   if (divider.length === 0) return undefined
   const index = key.indexOf(divider, prefixLength)
 

@@ -10,6 +10,10 @@ import { get, head } from './get.ts'
 import { list } from './list.ts'
 import { put } from './put.ts'
 import type { Store } from './store.ts'
+import { completeUpload } from './complete-upload.ts'
+import { listParts, listUploads } from './list-uploads.ts'
+import { abortUpload, createUpload } from './upload.ts'
+import { copyPart, uploadPart } from './upload-part.ts'
 
 export function createObjectStore(context: StoreContext): Store {
   return {
@@ -22,6 +26,13 @@ export function createObjectStore(context: StoreContext): Store {
     head: (bucket, key, options) => head(context, bucket, key, options),
     delete: (bucket, keys) => deleteObjects(context, bucket, keys),
     copy: options => copy(context, options),
-    list: (bucket, options) => list(context, bucket, options)
+    list: (bucket, options) => list(context, bucket, options),
+    createUpload: (bucket, key, options) => createUpload(context, bucket, key, options),
+    uploadPart: (target, body, options) => uploadPart(context, target, body, options),
+    copyPart: (target, options) => copyPart(context, target, options),
+    completeUpload: (target, options) => completeUpload(context, target, options),
+    abortUpload: target => abortUpload(context, target),
+    listParts: (target, options) => listParts(context, target, options),
+    listUploads: (bucket, options) => listUploads(context, bucket, options)
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '../limits.ts'
 import { newId, newKey } from '../crypto/key-wrap.ts'
 import { normalizeKey, objectKey } from '../metadata/keys.ts'
-import type { NewExtent } from '../metadata/mutations.ts'
+import type { MutationParameters, NewExtent } from '../metadata/mutations.ts'
 import {
   decodeObjectRecord,
   encodeObjectRecord,
@@ -74,7 +74,8 @@ async function refuseEarly(
   }
 }
 
-interface Content {
+/** A body that was received: all of it is durable, but for what travels with the commit. */
+export interface Content {
   size: number
   digests: Digests
   /** Durable on every replica. */
@@ -83,11 +84,11 @@ interface Content {
   small: CutExtent | undefined
 }
 
-async function receive(
+export async function receive(
   context: StoreContext,
   policy: PlacementPolicy,
   body: AsyncIterable<Uint8Array>,
-  { digests: names }: PutOptions
+  { digests: names }: Pick<PutOptions, 'digests'>
 ): Promise<Content> {
   const content: Content = {
     size: 0,
@@ -153,13 +154,8 @@ async function commit(
   const digests = content.digests.finish()
   const checksums = options.verify?.(digests) ?? {}
 
-  const extents = content.written.map(({ extent }) => extent)
-  if (content.small !== undefined) {
-    const { extent, key } = content.small
-    extents.push({ id: extent.id, size: extent.size, key })
-  }
   const contentKey = newKey()
-  const { manifest, pages } = buildManifest(extents, contentKey)
+  const { manifest, pages } = buildManifest(extentsOf(content), contentKey)
   const now = context.now()
   const record: ObjectRecord = {
     ...wrapContentKey(bucket, newId(), contentKey, options.customerKey),
@@ -182,17 +178,36 @@ async function commit(
     precondition: options.precondition,
     now,
     value: encodeObjectRecord(record),
-    extents: content.written.map(({ extent: { id, size }, replicas }) => ({ id, size, replicas })),
     pages
   }
-  await (content.small === undefined
-    ? context.committer.mutate('putObject', parameters)
-    : context.committer.mutateWithExtent('putObject', parameters, {
-        extent: content.small.extent,
-        policy
-      }))
+  await commitContent(context, 'putObject', parameters, content, policy)
 
   return toObjectInfo(record)
+}
+
+/** In order. */
+export function extentsOf({ written, small }: Content): WrittenExtent[] {
+  const extents = written.map(({ extent }) => extent)
+  if (small !== undefined) {
+    const { extent, key } = small
+    extents.push({ id: extent.id, size: extent.size, key })
+  }
+  return extents
+}
+
+/** Runs a mutation that is the first to refer to the content; what is small is written on the way. */
+export async function commitContent<Name extends 'putObject' | 'putPart'>(
+  { committer }: StoreContext,
+  name: Name,
+  parameters: Omit<MutationParameters<Name>, 'extents'>,
+  { written, small }: Content,
+  policy: PlacementPolicy
+): Promise<void> {
+  const extents = written.map(({ extent: { id, size }, replicas }) => ({ id, size, replicas }))
+  const complete = { ...parameters, extents } as MutationParameters<Name> & { extents: NewExtent[] }
+  await (small === undefined
+    ? committer.mutate(name, complete)
+    : committer.mutateWithExtent(name, complete, { extent: small.extent, policy }))
 }
 
 function md5Of({ md5 }: { md5?: Buffer }): Buffer {

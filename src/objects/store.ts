@@ -2,10 +2,11 @@
  * The store: what an operation means, whoever asks. Knows extents and commits, no HTTP.
  */
 
+import type { UploadChecksum } from '../metadata/upload-record.ts'
 import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
 import type { EntityTag, Precondition } from '../metadata/precondition.ts'
 
-export type { EntityTag, Precondition }
+export type { EntityTag, Precondition, UploadChecksum }
 
 export interface BucketInfo {
   name: string
@@ -126,6 +127,96 @@ export interface CopyOptions {
  * Every method rejects with R2dError: R2D_NO_SUCH_BUCKET, R2D_NO_SUCH_KEY, R2D_PRECONDITION_FAILED
  * and the rest of errors.ts. What resolves is durable, and seen by every read that starts after.
  */
+export interface CreateUploadOptions {
+  httpMetadata: HttpMetadata
+  customMetadata: [name: string, value: string][]
+  storageClass?: StorageClass
+  /** Must hold when the upload is begun; what must hold when it is completed is said then. */
+  precondition?: Precondition
+  /** 32 bytes: to be given with each part, and to read the object. */
+  customerKey?: Buffer | undefined
+  tags?: [name: string, value: string][]
+  /** The checksum that the object is to have; every part gets one of its own. */
+  checksum: UploadChecksum | undefined
+}
+
+export interface UploadTarget {
+  bucket: string
+  key: string
+  uploadId: string
+}
+
+export interface PartTarget extends UploadTarget {
+  /** 1 to partCountMax. */
+  partNumber: number
+}
+
+export interface PartInfo {
+  number: number
+  size: number
+  /** Without quotes. */
+  etag: string
+  /** Milliseconds since the epoch. */
+  uploaded: number
+  checksums: Checksums
+  /** 16 bytes: MD5 of the key that the customer gave. */
+  customerKeyMd5: Buffer | undefined
+}
+
+export interface CopyPartOptions {
+  sourceBucket: string
+  sourceKey: string
+  /** Both included; what is past the end is cut. Absent: the whole source. */
+  range?: { start: number; end: number }
+  sourceCustomerKey?: Buffer | undefined
+  customerKey?: Buffer | undefined
+}
+
+export interface CompleteUploadOptions {
+  /** In ascending order of numbers, each once. */
+  parts: { number: number; etag: string; checksums: Checksums }[]
+  precondition?: Precondition
+  /** What the finished object must have. */
+  checksums: Checksums
+  size?: number
+  /** All parts but the last must have one size, and the last no greater one: R2's rule. */
+  requiresEvenParts: boolean
+}
+
+export interface UploadInfo {
+  key: string
+  uploadId: string
+  /** Milliseconds since the epoch. */
+  initiated: number
+  storageClass: StorageClass
+  checksum: UploadChecksum | undefined
+}
+
+export interface ListUploadsOptions {
+  prefix: string
+  /** Empty means none. */
+  delimiter: string
+  /** Only what is after this key or common prefix; with `uploadIdMarker`, also later uploads to this key. */
+  keyMarker: string
+  uploadIdMarker: string
+  /** 0 to pageCountMax. */
+  limit: number
+}
+
+export interface ListUploadsResult {
+  uploads: UploadInfo[]
+  prefixes: string[]
+  isTruncated: boolean
+  /** The markers of the next page. */
+  next: { key: string; uploadId: string } | undefined
+}
+
+export interface ListPartsResult {
+  upload: UploadInfo
+  parts: PartInfo[]
+  isTruncated: boolean
+}
+
 export interface Store {
   createBucket(
     name: string,
@@ -152,6 +243,23 @@ export interface Store {
   delete(bucket: string, keys: readonly string[]): Promise<void>
   copy(options: CopyOptions): Promise<ObjectInfo>
   list(bucket: string, options: ListOptions): Promise<ListResult>
+
+  /** The upload's id. */
+  createUpload(bucket: string, key: string, options: CreateUploadOptions): Promise<string>
+  uploadPart(
+    target: PartTarget,
+    body: AsyncIterable<Uint8Array>,
+    options: Pick<PutOptions, 'digests' | 'verify' | 'size' | 'customerKey'>
+  ): Promise<PartInfo>
+  copyPart(target: PartTarget, options: CopyPartOptions): Promise<PartInfo>
+  /** A precondition that does not hold aborts the upload, as R2 has it. */
+  completeUpload(target: UploadTarget, options: CompleteUploadOptions): Promise<ObjectInfo>
+  abortUpload(target: UploadTarget): Promise<void>
+  listParts(
+    target: UploadTarget,
+    options: { after: number; limit: number }
+  ): Promise<ListPartsResult>
+  listUploads(bucket: string, options: ListUploadsOptions): Promise<ListUploadsResult>
 }
 
 /** Who asks. Resolved by the gateway from a signature or from the socket that the request came by. */

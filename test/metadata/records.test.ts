@@ -32,7 +32,9 @@ import {
   type HttpMetadata,
   type ObjectRecord
 } from '../../src/metadata/object-record.ts'
+import { decodePartRecord, encodePartRecord } from '../../src/metadata/part-record.ts'
 import { decodeStoreRecord, encodeStoreRecord } from '../../src/metadata/store-record.ts'
+import { decodeUploadRecord, encodeUploadRecord } from '../../src/metadata/upload-record.ts'
 import { decodeVolumeRecord, encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
 
 const bytes = (size: number): fc.Arbitrary<Buffer> => {
@@ -212,6 +214,57 @@ const codecs: AnyCodec[] = [
     ),
     encode: encodeDiscardRecord,
     decode: decodeDiscardRecord
+  }),
+  codec({
+    name: 'upload',
+    records: fc.record(
+      {
+        versionId: bytes(16),
+        key: text,
+        revision: fc.nat(1_000_000),
+        storageClass,
+        httpMetadata,
+        customMetadata: fc.array(fc.tuple(text, text), { maxLength: 3 }),
+        tags,
+        checksum: fc.option(
+          fc.record(
+            {
+              name: fc.constantFrom('sha1', 'sha256', 'crc32', 'crc32c', 'crc64nvme'),
+              isComposite: fc.boolean()
+            },
+            plain
+          ),
+          { nil: undefined }
+        ),
+        wrappedKey: bytes(48),
+        customerKeyMd5: bytes(16)
+      },
+      {
+        ...plain,
+        requiredKeys: [
+          'versionId',
+          'key',
+          'revision',
+          'storageClass',
+          'httpMetadata',
+          'customMetadata',
+          'tags',
+          'checksum',
+          'wrappedKey'
+        ]
+      }
+    ),
+    encode: encodeUploadRecord,
+    decode: decodeUploadRecord
+  }),
+  codec({
+    name: 'part',
+    records: fc.record(
+      { id: bytes(16), md5: bytes(16), checksums, uploaded: time, manifest },
+      plain
+    ),
+    encode: encodePartRecord,
+    decode: decodePartRecord
   }),
   codec({
     name: 'credential',

@@ -8,6 +8,7 @@
  */
 
 import { putSizeMax } from '../../limits.ts'
+import { readCopySource } from '../copy-source.ts'
 import type { CopyOptions, ObjectInfo } from '../../objects/store.ts'
 import { readPrecondition } from '../conditions.ts'
 import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
@@ -24,7 +25,7 @@ const copyHeaders = [
 export async function copyObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, headers } = request
   screenWrite(headers, copyHeaders)
-  const source = parseSource(String(headers['x-amz-copy-source']))
+  const source = readCopySource(headers)
   const directive = headers['x-amz-metadata-directive'] ?? 'COPY'
   if (directive !== 'COPY' && directive !== 'REPLACE' && directive !== 'MERGE') {
     throw new S3Error('InvalidArgument', `metadata directive ${String(directive)}.`)
@@ -56,23 +57,6 @@ export async function copyObject(request: S3Request): Promise<S3Response> {
     ],
     { 'x-amz-version-id': info.versionId, 'x-amz-copy-source-version-id': head.info.versionId }
   )
-}
-
-/** `/bucket/key` or `bucket/key`, percent-encoded. */
-function parseSource(header: string): { bucket: string; key: string } {
-  let decoded: string
-  try {
-    // Node.js gives header bytes as Latin-1; a client that does not encode sends UTF-8.
-    decoded = decodeURIComponent(Buffer.from(header, 'latin1').toString('utf8'))
-  } catch (error) {
-    throw new S3Error('InvalidArgument', 'copy source bucket name', { cause: error })
-  }
-  const path = decoded.startsWith('/') ? decoded.slice(1) : decoded
-  const slash = path.indexOf('/')
-  if (slash < 1 || slash === path.length - 1) {
-    throw new S3Error('InvalidArgument', 'copy source bucket name')
-  }
-  return { bucket: path.slice(0, slash), key: path.slice(slash + 1) }
 }
 
 function metadataOf(

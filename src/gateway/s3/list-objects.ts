@@ -9,6 +9,7 @@
 
 import { pageCountMax } from '../../limits.ts'
 import type { ListResult, ObjectInfo } from '../../objects/store.ts'
+import type { Query } from '../target.ts'
 import {
   readMaxKeys,
   refuseQuery,
@@ -96,17 +97,21 @@ interface Common {
   encode: (text: string) => string
 }
 
-function readCommon({ query }: S3Request): Common {
+/** Everything that is a key or a part of one goes through it. */
+export function readEncoding(query: Query): (text: string) => string {
   const encoding = query.get('encoding-type')
-  if (encoding !== undefined && encoding !== 'url') {
-    throw notImplemented(`Unrecognized encoding-type "${encoding}"`)
-  }
+  if (encoding === undefined) return text => text
+  if (encoding === 'url') return encodeUrl
 
+  throw notImplemented(`Unrecognized encoding-type "${encoding}"`)
+}
+
+function readCommon({ query }: S3Request): Common {
   return {
     prefix: query.get('prefix') ?? '',
     delimiter: query.get('delimiter') ?? '',
     ...readMaxKeys(query.get('max-keys'), pageCountMax),
-    encode: encoding === 'url' ? encodeUrl : text => text
+    encode: readEncoding(query)
   }
 }
 
@@ -127,7 +132,7 @@ function contents(
   })
 }
 
-export const owner: XmlElement = [
+export const owner: readonly [string, XmlElement[]] = [
   'Owner',
   [
     ['ID', 'r2d'],
@@ -135,7 +140,10 @@ export const owner: XmlElement = [
   ]
 ]
 
-function commonPrefixes({ prefixes }: ListResult, encode: (text: string) => string): XmlElement[] {
+export function commonPrefixes(
+  { prefixes }: Pick<ListResult, 'prefixes'>,
+  encode: (text: string) => string
+): XmlElement[] {
   return prefixes.map((prefix): XmlElement => ['CommonPrefixes', [['Prefix', encode(prefix)]]])
 }
 

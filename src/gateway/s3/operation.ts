@@ -4,7 +4,7 @@
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { Store } from '../../objects/store.ts'
-import type { VerifiedBody } from '../body.ts'
+import type { BodyOptions, VerifiedBody } from '../body.ts'
 import type { Query } from '../target.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
 import { document, type XmlElement } from './xml.ts'
@@ -18,7 +18,7 @@ export interface S3Request {
   query: Query
   headers: IncomingHttpHeaders
   /** Opens the request's body; the client is told to go on sending, if it waits for that. */
-  body: () => VerifiedBody
+  body: (options?: BodyOptions) => VerifiedBody
 }
 
 export interface S3Response {

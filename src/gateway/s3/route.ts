@@ -25,6 +25,13 @@ import { getObject, headObject } from './get-object.ts'
 import { listObjects, listObjectsV2 } from './list-objects.ts'
 import { isIgnored, type Operation } from './operation.ts'
 import { putObject } from './put-object.ts'
+import { abortMultipartUpload } from './abort-multipart-upload.ts'
+import { completeMultipartUpload } from './complete-multipart-upload.ts'
+import { createMultipartUpload } from './create-multipart-upload.ts'
+import { listMultipartUploads } from './list-multipart-uploads.ts'
+import { listParts } from './list-parts.ts'
+import { uploadPart } from './upload-part.ts'
+import { uploadPartCopy } from './upload-part-copy.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
 
 /** GET of a bucket with this parameter. */
@@ -35,7 +42,7 @@ const bucketReads: Record<string, Operation | string> = {
   tagging: absent('NoSuchTagSet'),
   'object-lock': absent('ObjectLockConfigurationNotFoundError'),
   replication: absent('ReplicationConfigurationNotFoundError'),
-  uploads: 'ListMultipartUploads',
+  uploads: listMultipartUploads,
   versions: 'ListObjectVersions',
   acl: 'GetBucketAcl',
   cors: 'GetBucketCors',
@@ -137,24 +144,24 @@ function routeBucket(method: string, { query }: Target): Operation {
 function routeObject(method: string, { query }: Target, headers: IncomingHttpHeaders): Operation {
   switch (method) {
     case 'GET':
-      if (query.has('uploadId')) throw notImplemented('ListParts')
-      if (query.has('uploads')) throw notImplemented('ListMultipartUploads')
+      if (query.has('uploadId')) return listParts
+      if (query.has('uploads')) return listMultipartUploads
       refuseResource(query, 'Get')
       return getObject
     case 'HEAD':
       return headObject
     case 'PUT':
       if (query.has('uploadId') && query.has('partNumber')) {
-        throw notImplemented('x-amz-copy-source' in headers ? 'UploadPartCopy' : 'UploadPart')
+        return 'x-amz-copy-source' in headers ? uploadPartCopy : uploadPart
       }
       refuseResource(query, 'Put')
       return 'x-amz-copy-source' in headers ? copyObject : putObject
     case 'POST':
-      if (query.has('uploads')) throw notImplemented('CreateMultipartUpload')
-      if (query.has('uploadId')) throw notImplemented('CompleteMultipartUpload')
+      if (query.has('uploads')) return createMultipartUpload
+      if (query.has('uploadId')) return completeMultipartUpload
       return putObject
     case 'DELETE':
-      if (query.has('uploadId')) throw notImplemented('AbortMultipartUpload')
+      if (query.has('uploadId')) return abortMultipartUpload
       return deleteObject
     default:
       throw new S3Error('RouteNotFound')

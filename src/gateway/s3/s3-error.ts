@@ -8,7 +8,7 @@
  */
 
 import { AssertionError } from 'node:assert'
-import { R2dError } from '../../errors.ts'
+import { R2dError, type ErrorCode } from '../../errors.ts'
 
 const codes = {
   AccessDenied: [403, 'Access Denied'],
@@ -20,6 +20,7 @@ const codes = {
   BucketNotEmpty: [409, 'The bucket you tried to delete is not empty.'],
   ClientDisconnect: [400, 'The client disconnected before the request was complete.'],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
+  EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed object size.'],
   ExpiredRequest: [403, 'Request has expired'],
   IncompleteBody: [
     400,
@@ -33,6 +34,7 @@ const codes = {
   InvalidLocationConstraint: [400, 'The specified location constraint is not valid.'],
   InvalidMaxKeys: [400, 'MaxKeys params must be positive integer <= 1000.'],
   InvalidObjectName: [400, 'The specified object name is not valid.'],
+  InvalidPart: [400, 'One or more of the specified parts could not be found.'],
   InvalidRange: [416, 'The requested range is not satisfiable'],
   InvalidRegionName: [400, 'The region name is not valid.'],
   InvalidRequest: [400, 'Invalid Request'],
@@ -46,6 +48,7 @@ const codes = {
   MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
   NoSuchBucket: [404, 'The specified bucket does not exist.'],
   NoSuchKey: [404, 'The specified key does not exist.'],
+  NoSuchUpload: [404, 'The specified multipart upload does not exist.'],
   NoSuchTagSet: [404, 'The TagSet does not exist.'],
   NotImplemented: [501, 'Not implemented'],
   ObjectLockConfigurationNotFoundError: [
@@ -99,67 +102,53 @@ export function notImplemented(what: string): S3Error {
   return new S3Error('NotImplemented', `${what} not implemented`)
 }
 
-/** Every failure has an S3 code; one that no case names is ours: InternalError. */
+type Translation = S3ErrorCode | { code: S3ErrorCode; hasReason: true }
+
+/** What a client is told; `hasReason` passes the store's own words on. What is ours alone is InternalError. */
+const translations: Record<ErrorCode, Translation> = {
+  R2D_NO_SUCH_BUCKET: 'NoSuchBucket',
+  R2D_BUCKET_EXISTS: 'BucketAlreadyOwnedByYou',
+  R2D_BUCKET_NOT_EMPTY: 'BucketNotEmpty',
+  R2D_NO_SUCH_KEY: 'NoSuchKey',
+  R2D_NO_SUCH_UPLOAD: 'NoSuchUpload',
+  R2D_INVALID_PART: { code: 'InvalidPart', hasReason: true },
+  R2D_PART_TOO_SMALL: 'EntityTooSmall',
+  R2D_INVALID_RANGE: 'InvalidRange',
+  R2D_BAD_DIGEST: { code: 'BadDigest', hasReason: true },
+  R2D_PRECONDITION_FAILED: 'PreconditionFailed',
+  R2D_CUSTOMER_KEY_MISSING: { code: 'InvalidRequest', hasReason: true },
+  R2D_CUSTOMER_KEY_UNEXPECTED: { code: 'InvalidRequest', hasReason: true },
+  R2D_CUSTOMER_KEY_WRONG: 'AccessDenied',
+  R2D_INVALID_BUCKET_NAME: 'InvalidBucketName',
+  R2D_INVALID_KEY: 'InvalidObjectName',
+  R2D_INVALID_LOCATION: { code: 'InvalidLocationConstraint', hasReason: true },
+  R2D_METADATA_TOO_LARGE: 'MetadataTooLarge',
+  R2D_OBJECT_TOO_LARGE: 'EntityTooLarge',
+  R2D_STORE_FULL: { code: 'InsufficientStorage', hasReason: true },
+  R2D_CONFLICT: { code: 'ServiceUnavailable', hasReason: true },
+  R2D_UNAVAILABLE: { code: 'ServiceUnavailable', hasReason: true },
+  R2D_EXTENT_UNREADABLE: 'InternalError',
+  R2D_CORRUPT_RECORD: 'InternalError',
+  R2D_UNSUPPORTED_FORMAT: 'InternalError',
+  R2D_LOCKED: 'InternalError',
+  R2D_WRONG_MASTER_KEY: 'InternalError',
+  R2D_NO_MASTER_KEY: 'InternalError',
+  R2D_FOREIGN_VOLUME: 'InternalError',
+  R2D_INVALID_CONFIG: 'InternalError',
+  R2D_UNREACHABLE: 'InternalError',
+  R2D_FORBIDDEN: 'InternalError',
+  R2D_INTEGRITY: 'InternalError'
+}
+
+/** Every failure has an S3 code; one that is not the store's is ours: InternalError. */
 export function toS3Error(error: unknown): S3Error {
   // A failed assertion is a bug, not an answer: it goes on to stop the process.
   if (error instanceof AssertionError) throw error
   if (error instanceof S3Error) return error
   if (!(error instanceof R2dError)) return new S3Error('InternalError', undefined, { cause: error })
 
-  const withReason = (code: S3ErrorCode): S3Error => {
-    return new S3Error(code, error.message, { cause: error })
-  }
-  switch (error.code) {
-    case 'R2D_NO_SUCH_BUCKET':
-      return new S3Error('NoSuchBucket', undefined, { cause: error })
-    case 'R2D_BUCKET_EXISTS':
-      return new S3Error('BucketAlreadyOwnedByYou', undefined, { cause: error })
-    case 'R2D_BUCKET_NOT_EMPTY':
-      return new S3Error('BucketNotEmpty', undefined, { cause: error })
-    case 'R2D_NO_SUCH_KEY':
-      return new S3Error('NoSuchKey', undefined, { cause: error })
-    case 'R2D_PRECONDITION_FAILED':
-      return new S3Error('PreconditionFailed', undefined, { cause: error })
-    case 'R2D_CUSTOMER_KEY_MISSING':
-      return new S3Error(
-        'InvalidRequest',
-        'The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.',
-        { cause: error }
-      )
-    case 'R2D_CUSTOMER_KEY_UNEXPECTED':
-      return new S3Error(
-        'InvalidRequest',
-        'The encryption parameters are not applicable to this object.',
-        { cause: error }
-      )
-    case 'R2D_CUSTOMER_KEY_WRONG':
-      return new S3Error('AccessDenied', undefined, { cause: error })
-    case 'R2D_INVALID_BUCKET_NAME':
-      return new S3Error('InvalidBucketName', undefined, { cause: error })
-    case 'R2D_INVALID_KEY':
-      return new S3Error('InvalidObjectName', undefined, { cause: error })
-    case 'R2D_INVALID_LOCATION':
-      return withReason('InvalidLocationConstraint')
-    case 'R2D_METADATA_TOO_LARGE':
-      return new S3Error('MetadataTooLarge', undefined, { cause: error })
-    case 'R2D_OBJECT_TOO_LARGE':
-      return new S3Error('EntityTooLarge', undefined, { cause: error })
-    case 'R2D_STORE_FULL':
-      return withReason('InsufficientStorage')
-    case 'R2D_CONFLICT':
-    case 'R2D_UNAVAILABLE':
-      return withReason('ServiceUnavailable')
-    case 'R2D_EXTENT_UNREADABLE':
-    case 'R2D_CORRUPT_RECORD':
-    case 'R2D_UNSUPPORTED_FORMAT':
-    case 'R2D_LOCKED':
-    case 'R2D_WRONG_MASTER_KEY':
-    case 'R2D_NO_MASTER_KEY':
-    case 'R2D_FOREIGN_VOLUME':
-    case 'R2D_INVALID_CONFIG':
-    case 'R2D_UNREACHABLE':
-    case 'R2D_FORBIDDEN':
-    case 'R2D_INTEGRITY':
-      return new S3Error('InternalError', undefined, { cause: error })
-  }
+  const translation = translations[error.code]
+  return typeof translation === 'string'
+    ? new S3Error(translation, undefined, { cause: error })
+    : new S3Error(translation.code, error.message, { cause: error })
 }

@@ -5,6 +5,7 @@
 import { R2dError } from '../../errors.ts'
 import { decodeExtentRecord, encodeExtentRecord } from '../extent-record.ts'
 import { extentKey, manifestPageKey } from '../keys.ts'
+import type { Manifest } from '../manifest.ts'
 import { decodeManifestPageRecord, encodeManifestPageRecord } from '../manifest-page-record.ts'
 import { decodeObjectRecord } from '../object-record.ts'
 import type { Transaction } from '../transaction.ts'
@@ -27,25 +28,34 @@ export async function copyObject(transaction: Transaction, copy: CopyObject): Pr
   }
 
   // References first: replacing the source by its own copy discards what is referred to once more here.
-  const { manifest } = source
+  await shareContent(transaction, source.manifest)
+  await replaceObject(transaction, copy, copy.value)
+}
+
+/** One more reference to each extent or page that a manifest names. */
+async function shareContent(transaction: Transaction, manifest: Manifest): Promise<void> {
   if (manifest.kind === 'inline') {
-    for (const id of distinct(manifest.slices.map(slice => slice.extentId))) {
-      const key = extentKey(id)
-      const record = decodeExtentRecord(await required(transaction, key))
-      transaction.put(key, encodeExtentRecord({ ...record, references: record.references + 1 }))
-    }
-  } else {
-    for (const id of distinct(manifest.pages.map(page => page.pageId))) {
-      const key = manifestPageKey(id)
-      const record = decodeManifestPageRecord(await required(transaction, key))
-      transaction.put(
-        key,
-        encodeManifestPageRecord({ ...record, references: record.references + 1 })
-      )
-    }
+    await shareExtents(transaction, distinct(manifest.slices.map(slice => slice.extentId)))
+    return
   }
 
-  await replaceObject(transaction, copy, copy.value)
+  for (const id of distinct(manifest.pages.map(page => page.pageId))) {
+    const key = manifestPageKey(id)
+    const record = decodeManifestPageRecord(await required(transaction, key))
+    transaction.put(key, encodeManifestPageRecord({ ...record, references: record.references + 1 }))
+  }
+}
+
+/** One more reference to each extent, for each time that it is named. */
+export async function shareExtents(
+  transaction: Transaction,
+  ids: readonly Buffer[]
+): Promise<void> {
+  for (const id of ids) {
+    const key = extentKey(id)
+    const record = decodeExtentRecord(await required(transaction, key))
+    transaction.put(key, encodeExtentRecord({ ...record, references: record.references + 1 }))
+  }
 }
 
 async function required(transaction: Transaction, key: Buffer): Promise<Buffer> {

@@ -29,7 +29,8 @@ export async function deleteObjects(
     if (row === undefined || seen.has(name)) continue
     seen.add(name)
 
-    discard(transaction, decodeObjectRecord(row.value), now)
+    const { versionId, manifest } = decodeObjectRecord(row.value)
+    discard(transaction, versionId, manifest, now)
     transaction.delete(rowKey)
   }
 }

@@ -11,6 +11,7 @@ import { decodeBucketRecord } from '../bucket-record.ts'
 import { encodeDiscardRecord } from '../discard-record.ts'
 import { encodeExtentRecord, type Replica } from '../extent-record.ts'
 import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
+import type { Manifest } from '../manifest.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
@@ -51,11 +52,18 @@ export interface PutObject extends Destination {
 
 export async function putObject(transaction: Transaction, put: PutObject): Promise<void> {
   await replaceObject(transaction, put, put.value)
+  putContent(transaction, put)
+}
 
-  for (const { id, size, replicas } of put.extents) {
+/** Rows of extents and pages that are referred to for the first time. */
+export function putContent(
+  transaction: Transaction,
+  { extents, pages }: { extents: readonly NewExtent[]; pages: readonly NewPage[] }
+): void {
+  for (const { id, size, replicas } of extents) {
     transaction.put(extentKey(id), encodeExtentRecord({ size, references: 1, replicas }))
   }
-  for (const { id, value } of put.pages) transaction.put(manifestPageKey(id), value)
+  for (const { id, value } of pages) transaction.put(manifestPageKey(id), value)
 }
 
 /** Makes `value` the current version at `destination`, if the bucket and the precondition allow. */
@@ -64,17 +72,26 @@ export async function replaceObject(
   destination: Destination,
   value: Buffer
 ): Promise<void> {
-  const { rowKey, precondition, now } = destination
+  const { rowKey, now } = destination
   await requireBucket(transaction, destination)
 
+  const current = await requirePrecondition(transaction, destination)
+
+  if (current !== undefined) discard(transaction, current.versionId, current.manifest, now)
+  transaction.put(rowKey, value)
+}
+
+/** The current version, if the precondition holds for it. */
+export async function requirePrecondition(
+  transaction: Transaction,
+  { rowKey, precondition }: Destination
+): Promise<ObjectRecord | undefined> {
   const found = await transaction.get(rowKey)
   const current = found && decodeObjectRecord(found.value)
   if (precondition !== undefined && evaluate(precondition, current) !== 'holds') {
     throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition does not hold')
   }
-
-  if (current !== undefined) discard(transaction, current, now)
-  transaction.put(rowKey, value)
+  return current
 }
 
 /** The bucket is there, takes writes, and is the one that the caller has read. */
@@ -92,18 +109,19 @@ export async function requireBucket(
   }
 }
 
-/** Hands what a version refers to, on its way out, to the release queue. */
-export function discard(transaction: Transaction, version: ObjectRecord, now: number): void {
-  const { manifest } = version
+/** Hands what a version or part refers to, on its way out, to the release queue. */
+export function discard(
+  transaction: Transaction,
+  id: Buffer,
+  manifest: Manifest,
+  now: number
+): void {
   const extentIds =
     manifest.kind === 'inline' ? distinct(manifest.slices.map(slice => slice.extentId)) : []
   const pageIds = manifest.kind === 'paged' ? distinct(manifest.pages.map(page => page.pageId)) : []
   if (extentIds.length + pageIds.length === 0) return
 
-  transaction.put(
-    discardKey(version.versionId),
-    encodeDiscardRecord({ discarded: now, extentIds, pageIds })
-  )
+  transaction.put(discardKey(id), encodeDiscardRecord({ discarded: now, extentIds, pageIds }))
 }
 
 /** A version refers to an extent or page once, however many slices of it it has. */

@@ -1,0 +1,38 @@
+/**
+ * Checksums as elements of S3's XML: `ChecksumCRC32` and its like.
+ */
+
+import type { Checksums } from '../metadata/object-record.ts'
+import { parseChecksum, type ChecksumName } from './checksum-headers.ts'
+import { S3Error } from './s3/s3-error.ts'
+import { elementsOf, type XmlElement } from './s3/xml.ts'
+
+const elementNames = {
+  crc32: 'ChecksumCRC32',
+  crc32c: 'ChecksumCRC32C',
+  crc64nvme: 'ChecksumCRC64NVME',
+  sha1: 'ChecksumSHA1',
+  sha256: 'ChecksumSHA256'
+} as const satisfies Record<ChecksumName, string>
+
+const entries = Object.entries(elementNames) as [ChecksumName, string][]
+
+/** `partCount`: of an object whose checksums are of its parts' checksums. */
+export function writeChecksumElements(checksums: Checksums, partCount?: number): XmlElement[] {
+  return entries.flatMap(([name, element]): XmlElement[] => {
+    const value = checksums[name]?.toString('base64')
+    if (value === undefined) return []
+    return [[element, partCount === undefined ? value : `${value}-${partCount}`]]
+  })
+}
+
+export function readChecksumElements(parent: Record<string, unknown>): Checksums {
+  const checksums: Checksums = {}
+  for (const [name, element] of entries) {
+    const [value] = elementsOf(parent, element)
+    if (value === undefined) continue
+    if (typeof value !== 'string') throw new S3Error('MalformedXML')
+    checksums[name] = parseChecksum(name, value)
+  }
+  return checksums
+}

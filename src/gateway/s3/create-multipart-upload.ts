@@ -1,0 +1,77 @@
+/**
+ * CreateMultipartUpload: `POST /{bucket}/{key}?uploads`.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+ */
+
+import type { IncomingHttpHeaders } from 'node:http'
+import type { UploadChecksum } from '../../objects/store.ts'
+import { checksumNames } from '../checksum-headers.ts'
+import { readPrecondition } from '../conditions.ts'
+import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
+import { screenWrite, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { S3Error } from './s3-error.ts'
+
+export async function createMultipartUpload(request: S3Request): Promise<S3Response> {
+  const { store, bucket, key, headers } = request
+  screenWrite(headers)
+  const precondition = readPrecondition(headers)
+  const storageClass = readStorageClass(headers)
+  const checksum = readUploadChecksum(headers)
+  const uploadId = await store.createUpload(bucket, key, {
+    httpMetadata: readHttpMetadata(headers),
+    customMetadata: readCustomMetadata(headers),
+    checksum,
+    ...(storageClass === undefined ? {} : { storageClass }),
+    ...(precondition === undefined ? {} : { precondition })
+  })
+
+  return xmlResponse(
+    'InitiateMultipartUploadResult',
+    [
+      ['Bucket', bucket],
+      ['Key', key],
+      ['UploadId', uploadId]
+    ],
+    checksum === undefined
+      ? {}
+      : {
+          'x-amz-checksum-algorithm': checksum.name.toUpperCase(),
+          'x-amz-checksum-type': checksum.isComposite ? 'COMPOSITE' : 'FULL_OBJECT'
+        }
+  )
+}
+
+/** CRC-64/NVME is of the whole object only, SHA only of the parts' checksums, and of those unless asked otherwise. */
+function readUploadChecksum(headers: IncomingHttpHeaders): UploadChecksum | undefined {
+  const algorithm = headers['x-amz-checksum-algorithm']
+  const type = headers['x-amz-checksum-type']
+  if (algorithm === undefined) {
+    if (type === undefined) return undefined
+    throw new S3Error(
+      'InvalidRequest',
+      'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.'
+    )
+  }
+
+  const name = checksumNames.find(each => each === String(algorithm).toLowerCase())
+  if (name === undefined) {
+    throw new S3Error(
+      'InvalidRequest',
+      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]'
+    )
+  }
+  const wanted =
+    type === undefined ? (name === 'crc64nvme' ? 'FULL_OBJECT' : 'COMPOSITE') : String(type)
+  const isPossible =
+    wanted === 'FULL_OBJECT'
+      ? name !== 'sha1' && name !== 'sha256'
+      : wanted === 'COMPOSITE' && name !== 'crc64nvme'
+  if (!isPossible) {
+    throw new S3Error(
+      'InvalidRequest',
+      `The ${wanted} checksum type cannot be used with the ${name} checksum algorithm.`
+    )
+  }
+  return { name, isComposite: wanted === 'COMPOSITE' }
+}

@@ -1,0 +1,57 @@
+/**
+ * UploadPartCopy: UploadPart with `x-amz-copy-source`.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+ */
+
+import { readCopySource } from '../copy-source.ts'
+import { writeChecksumElements } from '../checksum-elements.ts'
+import { readPartNumber } from '../part-number.ts'
+import { refuseHeaders, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { S3Error } from './s3-error.ts'
+
+const refused = [
+  'x-amz-expected-bucket-owner',
+  'x-amz-source-expected-bucket-owner',
+  'x-amz-copy-source-if-match',
+  'x-amz-copy-source-if-none-match',
+  'x-amz-copy-source-if-modified-since',
+  'x-amz-copy-source-if-unmodified-since'
+]
+
+export async function uploadPartCopy(request: S3Request): Promise<S3Response> {
+  const { store, bucket, key, query, headers } = request
+  refuseHeaders(headers, refused)
+  const partNumber = readPartNumber(query)
+  const uploadId = query.get('uploadId') ?? ''
+  const source = readCopySource(headers)
+  const range = readSourceRange(headers['x-amz-copy-source-range'])
+  const part = await store.copyPart(
+    { bucket, key, uploadId, partNumber },
+    {
+      sourceBucket: source.bucket,
+      sourceKey: source.key,
+      ...(range === undefined ? {} : { range })
+    }
+  )
+
+  return xmlResponse('CopyPartResult', [
+    ['ETag', `"${part.etag}"`],
+    ['LastModified', new Date(part.uploaded).toISOString()],
+    ...writeChecksumElements(part.checksums)
+  ])
+}
+
+function readSourceRange(
+  header: string | string[] | undefined
+): { start: number; end: number } | undefined {
+  if (header === undefined) return undefined
+
+  const match = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(String(header))
+  if (match === null) {
+    throw new S3Error('InvalidArgument', `Invalid x-amz-copy-source-range: ${String(header)}`)
+  }
+  const [start, end] = [Number(match[1]), Number(match[2])]
+  if (start > end) throw new S3Error('InvalidArgument', 'x-amz-copy-source-range must be positive.')
+  return { start, end }
+}
