@@ -269,22 +269,21 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy()
     return
   }
-  switch (error.code) {
-    case 'HPE_HEADER_OVERFLOW':
-      endInTurn(
-        socket,
-        wholeResponse('431 Request Header Fields Too Large', new S3Error('MetadataTooLarge'))
-      )
-      break
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      endInTurn(socket, wholeResponse('400 Bad Request', new S3Error('RequestTimeout')))
-      break
-    default: {
-      const refusal = new S3Error('InvalidRequest', 'The request is not valid HTTP')
-      endInTurn(socket, wholeResponse('400 Bad Request', refusal))
-    }
-  }
+  const refusal = refusals.get(error.code ?? '')
+  const notHttp = new S3Error('InvalidRequest', 'The request is not valid HTTP')
+  endInTurn(socket, refusal === undefined ? wholeResponse('400 Bad Request', notHttp) : refusal())
 }
+
+const refusals = new Map([
+  [
+    'HPE_HEADER_OVERFLOW',
+    () => wholeResponse('431 Request Header Fields Too Large', new S3Error('MetadataTooLarge'))
+  ],
+  [
+    'ERR_HTTP_REQUEST_TIMEOUT',
+    () => wholeResponse('400 Bad Request', new S3Error('RequestTimeout'))
+  ]
+])
 
 function wholeResponse(status: string, error: S3Error): string {
   const document = errorDocument(error)
