@@ -58,12 +58,14 @@ export async function copyObject(request: S3Request): Promise<S3Response> {
   )
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** `/bucket/key` or `bucket/key`, percent-encoded. */
 function parseSource(header: string): { bucket: string; key: string } {
   let decoded: string
   try {
     // Node.js gives header bytes as Latin-1; a client that does not encode sends UTF-8.
-    decoded = decodeURIComponent(Buffer.from(header, 'latin1').toString('utf8'))
+    decoded = decodeURIComponent(utf8.decode(Buffer.from(header, 'latin1')))
   } catch (error) {
     throw new S3Error('InvalidArgument', 'copy source bucket name', { cause: error })
   }
