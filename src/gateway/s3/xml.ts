@@ -112,7 +112,7 @@ export function parseDocument(
   root: string,
   tagsMax = tagCountMax
 ): Record<string, unknown> {
-  if (hasMore(body, '<', tagsMax)) throw new S3Error('MalformedXML')
+  if (!isBounded(body, tagsMax)) throw new S3Error('MalformedXML')
 
   let parsed: unknown
   try {
@@ -132,12 +132,27 @@ export function parseDocument(
   return content
 }
 
-function hasMore(body: Buffer, character: string, countMax: number): boolean {
-  let count = 0
-  for (let at = body.indexOf(character); at !== -1; at = body.indexOf(character, at + 1)) {
-    if (++count > countMax) return true
+const [open, close, exclamation, space] = [0x3c, 0x3e, 0x21, 0x20]
+/** The validator takes a time that grows with the square of the blanks between attributes. */
+const blanksMax = 64
+
+/** Whether it is worth parsing: what is not could occupy the thread for long. */
+function isBounded(body: Buffer, tagsMax: number): boolean {
+  let tags = 0
+  let blanks = 0
+  let isInTag = false
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at] ?? 0
+    if (byte === open) {
+      if (++tags > tagsMax) return false
+      // Comments and CDATA hold text.
+      isInTag = body[at + 1] !== exclamation
+      blanks = 0
+    } else if (byte === close) isInTag = false
+    else if (byte > space) blanks = 0
+    else if (isInTag && ++blanks > blanksMax) return false
   }
-  return false
+  return true
 }
 
 function isDeclaredUtf8(text: string): boolean {
