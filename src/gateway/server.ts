@@ -29,6 +29,10 @@ const headTimeoutMs = 30_000
 const idleTimeoutMs = 120_000
 /** Between requests of a connection, milliseconds; clients' pools keep theirs for less. */
 const keepAliveTimeoutMs = 75_000
+/** Of one listener. Each costs a descriptor: the data files are not to be short of them. */
+const connectionCountMax = 4096
+/** How often heads that take too long are looked for, milliseconds. */
+const headCheckIntervalMs = 5_000
 /** Of a body that is refused: read and dropped up to so much, so that the client comes to read the answer. */
 const drainSizeMax = 4 * 1024 * 1024
 const drainTimeoutMs = 2_000
@@ -57,6 +61,7 @@ export function createGateway(options: GatewayOptions): Server {
   const server = http.createServer({
     maxHeaderSize: headSizeMax,
     headersTimeout: headTimeoutMs,
+    connectionsCheckingInterval: headCheckIntervalMs,
     // A body may take as long as it likes, as long as it moves.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -65,6 +70,7 @@ export function createGateway(options: GatewayOptions): Server {
     requireHostHeader: false
   })
   server.setTimeout(idleTimeoutMs)
+  server.maxConnections = connectionCountMax
   // One more is enough to see that there are too many.
   server.maxHeadersCount = headerCountMax + 1
   // A client that has sent all it wants to send may say so, and still gets its answer.
