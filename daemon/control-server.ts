@@ -54,6 +54,8 @@ async function answer(
     document = toErrorDocument(error)
   }
   const body = JSON.stringify(document)
+  // The rest of a body that was refused is not read.
+  if (status !== 200 && !request.complete) response.setHeader('connection', 'close')
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body)
@@ -144,7 +146,7 @@ function parsePresign(document: unknown): PresignDocument {
   const [method, bucket, key] = [fields.get('method'), fields.get('bucket'), fields.get('key')]
   const expiresSeconds = Number(fields.get('expiresSeconds'))
   const isMethod = method === 'GET' || method === 'HEAD' || method === 'PUT' || method === 'DELETE'
-  if (!isMethod || typeof bucket !== 'string' || typeof key !== 'string') {
+  if (!isMethod || !isName(bucket) || !isName(key)) {
     throw new R2dError('R2D_INVALID_CONFIG', 'A presign request has a method, a bucket and a key')
   }
   if (
@@ -160,9 +162,16 @@ function parsePresign(document: unknown): PresignDocument {
   return { method, bucket, key, expiresSeconds }
 }
 
+/** What a URL can hold. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.isWellFormed()
+}
+
 async function readDocument(request: IncomingMessage): Promise<unknown> {
   let text = ''
-  for await (const piece of request) {
+  request.setEncoding('utf8')
+  // What is refused in the middle is still to be answered: leaving the loop must not close the connection.
+  for await (const piece of request.iterator({ destroyOnReturn: false })) {
     text += String(piece)
     if (text.length > documentSizeMax) {
       throw new R2dError('R2D_INVALID_CONFIG', 'The document is too large')

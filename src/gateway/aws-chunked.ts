@@ -86,7 +86,10 @@ export class ChunkedDecoder {
 
   /** The input has ended: it must have ended where the encoding does. */
   end(): void {
-    if (this.#state === 'done') return
+    if (this.#state === 'done') {
+      if (this.#line.length > 0) throw malformed('something follows its end')
+      return
+    }
     // Some clients leave out the empty line behind a last chunk without trailers.
     if (this.#state === 'trailers' && !this.#hasTrailers && this.#line.length === 0) {
       this.#finishTrailers()

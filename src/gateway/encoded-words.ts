@@ -3,13 +3,14 @@
  */
 
 const word = /=\?([\w-]+)\?([bq])\?([^?\s]*)\?=/gi
+const blanksBetween = new RegExp(`(${word.source})\\s+(?=${word.source})`, 'gi')
 
 /** Words that are not decodable stay as they are. Blanks between two words are not part of the text. */
 export function decodeWords(text: string): string {
   if (!text.includes('=?')) return text
 
   return text
-    .replaceAll(/\?=\s+=\?/g, '?==?')
+    .replaceAll(blanksBetween, '$1')
     .replaceAll(word, (whole, charset: string, encoding: string, content: string) => {
       const bytes = encoding.toLowerCase() === 'b' ? Buffer.from(content, 'base64') : fromQ(content)
       const name = charset.toLowerCase()
@@ -18,9 +19,9 @@ export function decodeWords(text: string): string {
     })
 }
 
-/** ASCII as it is, anything else as one word. */
+/** ASCII as it is, anything else as one word, and so is what would be taken for a word. */
 export function encodeWord(text: string): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text
+  if (/^[\x20-\x7e]*$/.test(text) && decodeWords(text) === text) return text
 
   return `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`
 }

@@ -12,6 +12,8 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
+import { endInTurn, inTurn } from './connection.ts'
+import { faultOfHead, headerCountMax } from './request-head.ts'
 import type { S3Response } from './s3/operation.ts'
 import { route } from './s3/route.ts'
 import { S3Error, toS3Error } from './s3/s3-error.ts'
@@ -27,6 +29,10 @@ const headTimeoutMs = 30_000
 const idleTimeoutMs = 120_000
 /** Between requests of a connection, milliseconds; clients' pools keep theirs for less. */
 const keepAliveTimeoutMs = 75_000
+/** Of one listener. Each costs a descriptor: the data files are not to be short of them. */
+const connectionCountMax = 4096
+/** How often heads that take too long are looked for, milliseconds. */
+const headCheckIntervalMs = 5_000
 /** Of a body that is refused: read and dropped up to so much, so that the client comes to read the answer. */
 const drainSizeMax = 4 * 1024 * 1024
 const drainTimeoutMs = 2_000
@@ -55,30 +61,45 @@ export function createGateway(options: GatewayOptions): Server {
   const server = http.createServer({
     maxHeaderSize: headSizeMax,
     headersTimeout: headTimeoutMs,
+    connectionsCheckingInterval: headCheckIntervalMs,
     // A body may take as long as it likes, as long as it moves.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
-    noDelay: true
+    noDelay: true,
+    // It is checked with the rest of the head, and refused with a document.
+    requireHostHeader: false
   })
   server.setTimeout(idleTimeoutMs)
+  server.maxConnections = connectionCountMax
+  // One more is enough to see that there are too many.
+  server.maxHeadersCount = headerCountMax + 1
+  // A client that has sent all it wants to send may say so, and still gets its answer.
+  Object.assign(server, { httpAllowHalfOpen: true })
 
-  const serve = (request: IncomingMessage, response: ServerResponse, waits: boolean): void => {
-    handle(options, request, response, waits).catch((error: unknown) => {
-      // Out of the promise, so that it is an uncaught exception of this thread.
-      setImmediate(() => {
-        throw error
+  const listener = (expectation: Expectation) => {
+    return (request: IncomingMessage, response: ServerResponse): void => {
+      inTurn(request, response, () => {
+        handle(options, request, response, expectation).catch((error: unknown) => {
+          // Out of the promise, so that it is an uncaught exception of this thread.
+          setImmediate(() => {
+            throw error
+          })
+        })
       })
-    })
+    }
   }
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    serve(request, response, false)
-  })
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    serve(request, response, true)
+  server.on('request', listener('none'))
+  server.on('checkContinue', listener('continue'))
+  server.on('checkExpectation', listener('unknown'))
+  server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    endInTurn(socket, wholeResponse('404 Not Found', new S3Error('RouteNotFound')))
   })
   server.on('clientError', answerUnparsable)
   return server
 }
+
+/** What `Expect` asks for: `continue` sends the body only when told to. */
+type Expectation = 'none' | 'continue' | 'unknown'
 
 const requestIdPrefix = randomBytes(6).toString('hex')
 let requestCount = 0
@@ -89,21 +110,23 @@ function nextRequestId(): string {
   return requestIdPrefix + requestCount.toString(16).padStart(8, '0')
 }
 
-/** `waits`: the client sends its body only when told to (`Expect: 100-continue`). */
 async function handle(
   options: GatewayOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  waits: boolean
+  expectation: Expectation
 ): Promise<void> {
-  const client = { waits }
+  const client = { waits: expectation !== 'none' }
   // A connection that is gone makes each write to it an error; `close` says all that there is to know.
   response.on('error', () => undefined)
   const requestId = nextRequestId()
   response.setHeader('x-amz-request-id', requestId)
   response.setHeader('server', 'r2d')
   try {
+    requireSoundHead(request, response, expectation)
     const answer = await answerTo(options, request, response, client)
+    // Its body may or may not come now: nothing can follow on this connection.
+    if (client.waits && !request.complete) response.setHeader('connection', 'close')
     await send(request, response, answer)
   } catch (error) {
     if (error instanceof AssertionError) {
@@ -112,6 +135,21 @@ async function handle(
     }
     refuse(options, request, response, { error, requestId, client })
   }
+}
+
+function requireSoundHead(
+  request: IncomingMessage,
+  response: ServerResponse,
+  expectation: Expectation
+): void {
+  // Node.js stops reading requests behind one that offers to speak something else.
+  if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close')
+  const fault = faultOfHead(request)
+  if (fault !== undefined) {
+    response.setHeader('connection', 'close')
+    throw fault
+  }
+  if (expectation === 'unknown') throw new S3Error('ExpectationFailed')
 }
 
 async function answerTo(
@@ -129,6 +167,13 @@ async function answerTo(
     signing = await authenticate({ method, headers, target, rawQuery }, credentials, now())
   }
 
+  /** The client is told to send only once somebody reads: what is refused before costs no upload. */
+  async function* asked(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    client.waits = false
+    response.writeContinue()
+    yield* source
+  }
+
   const payload = readPayload(headers)
   const operation = route(method, target, headers)
   return operation({
@@ -141,10 +186,7 @@ async function answerTo(
     body: options => {
       // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
       const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-      const body = openBody(headers, source, payload, signing, options)
-      if (client.waits) response.writeContinue()
-      client.waits = false
-      return body
+      return openBody(headers, client.waits ? asked(source) : source, payload, signing, options)
     }
   })
 }
@@ -183,7 +225,7 @@ function refuse(
   // A body that breaks off is the client's going away, whatever stage it is met in.
   const hasLeft = request.destroyed && !request.complete
   const s3Error = hasLeft ? new S3Error('ClientDisconnect') : toS3Error(error)
-  if (s3Error.status >= 500 && s3Error.code !== 'NotImplemented') {
+  if (s3Error.status >= 500 && !isClientsFault(s3Error)) {
     const { cause } = s3Error
     const reason = cause instanceof Error ? (cause.stack ?? cause.message) : s3Error.message
     log.error('a request failed', { requestId, method, code: s3Error.code, reason })
@@ -203,6 +245,10 @@ function refuse(
   else if (!request.complete) drain(request)
   response.writeHead(s3Error.status, headers)
   response.end(isHead ? undefined : document)
+}
+
+function isClientsFault({ code }: S3Error): boolean {
+  return code === 'NotImplemented' || code === 'HttpVersionNotSupported'
 }
 
 /** Closing at once would reset the connection under a client that is still sending, and its answer be lost. */
@@ -229,16 +275,27 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy()
     return
   }
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
-  const document = errorDocument(
-    new S3Error(
-      isTooLarge ? 'MetadataTooLarge' : 'InvalidRequest',
-      isTooLarge ? undefined : 'The request is not valid HTTP'
-    )
-  )
-  socket.end(
+  const refusal = refusals.get(error.code ?? '')
+  const notHttp = new S3Error('InvalidRequest', 'The request is not valid HTTP')
+  endInTurn(socket, refusal === undefined ? wholeResponse('400 Bad Request', notHttp) : refusal())
+}
+
+const refusals = new Map([
+  [
+    'HPE_HEADER_OVERFLOW',
+    () => wholeResponse('431 Request Header Fields Too Large', new S3Error('MetadataTooLarge'))
+  ],
+  [
+    'ERR_HTTP_REQUEST_TIMEOUT',
+    () => wholeResponse('400 Bad Request', new S3Error('RequestTimeout'))
+  ]
+])
+
+function wholeResponse(status: string, error: S3Error): string {
+  const document = errorDocument(error)
+
+  return (
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/xml\r\n` +
-      `Content-Length: ${document.length}\r\n\r\n${document.toString()}`
+    `Content-Length: ${document.length}\r\n\r\n${document.toString()}`
   )
 }

@@ -80,6 +80,7 @@ export async function authenticate(
   const canonical = canonicalRequest(request, claim)
   const text = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
   if (!isSignature(signingKey, text, signature)) throw mismatch(text, canonical, signature)
+  refuseUnsigned(headers, claim.signedHeaders)
 
   return { signingKey, time, scope, signature }
 }
@@ -248,12 +249,33 @@ function parseTime(text: string): number | undefined {
 function canonicalRequest(request: SignedRequest, { signedHeaders, isPresigned }: Claim): string {
   const { method, headers, target, rawQuery } = request
   let lines = ''
-  for (const name of signedHeaders) lines += `${name}:${canonicalValue(headers[name])}\n`
+  for (const name of signedHeaders) {
+    // The names are the client's: `constructor` is no header.
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+    lines += `${name}:${canonicalValue(value)}\n`
+  }
   const payload = isPresigned
     ? (singleHeader(headers['x-amz-content-sha256']) ?? 'UNSIGNED-PAYLOAD')
     : singleHeader(headers['x-amz-content-sha256'])
 
   return `${method}\n${target.rawPath}\n${canonicalQuery(rawQuery)}\n${lines}\n${signedHeaders.join(';')}\n${payload ?? ''}`
+}
+
+/** Part of what is signed, whether or not they are named in it. */
+const alwaysSigned = new Set(['x-amz-content-sha256', 'x-amz-date'])
+
+/** As S3: who holds a signature, such as that of a presigned URL, may not give the request another meaning. */
+function refuseUnsigned(headers: IncomingHttpHeaders, signedHeaders: readonly string[]): void {
+  for (const name in headers) {
+    if (!name.startsWith('x-amz-') || signedHeaders.includes(name) || alwaysSigned.has(name))
+      continue
+
+    throw new S3Error(
+      'AccessDenied',
+      'There were headers present in the request which were not signed',
+      { detail: [['HeadersNotSigned', name]] }
+    )
+  }
 }
 
 function canonicalValue(value: string | string[] | undefined): string {

@@ -57,7 +57,7 @@ function bucketOfHost(host: string, suffixes: readonly string[]): string | undef
 
 const noQuery: Query = new Map()
 
-/** Of a name that is there more than once, the first counts. `+` is a space, as in forms. */
+/** `+` is a space, as in forms. Signatures do not cover the order, so a name has one value. */
 function parseQuery(text: string): Query {
   if (text === '') return noQuery
 
@@ -66,7 +66,12 @@ function parseQuery(text: string): Query {
     if (pair === '') continue
     const equals = pair.indexOf('=')
     const name = decodeQuery(equals === -1 ? pair : pair.slice(0, equals))
-    if (!query.has(name)) query.set(name, equals === -1 ? '' : decodeQuery(pair.slice(equals + 1)))
+    const value = equals === -1 ? '' : decodeQuery(pair.slice(equals + 1))
+    const known = query.get(name)
+    if (known !== undefined && known !== value) {
+      throw new S3Error('InvalidArgument', `The parameter ${name} has two values`)
+    }
+    query.set(name, value)
   }
   return query
 }

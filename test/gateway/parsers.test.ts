@@ -199,3 +199,16 @@ test('no bytes at all make the XML reader fail but with MalformedXML', t => {
     fc.assert(property)
   })
 })
+
+test('a tag with 64 KiB of blanks is refused before it is parsed', t => {
+  const before = process.cpuUsage()
+
+  t.throws(() => parseDocument(Buffer.from(`<R ${'\n'.repeat(65_536)}=></R>`), 'R'), {
+    instanceOf: S3Error
+  })
+
+  // The parser would take ten seconds.
+  t.true(process.cpuUsage(before).user < 1_000_000)
+  const text = `<R><Key>${' '.repeat(1000)}</Key><!-- ${' '.repeat(1000)} --></R>`
+  t.deepEqual(parseDocument(Buffer.from(text), 'R'), { Key: ' '.repeat(1000) })
+})

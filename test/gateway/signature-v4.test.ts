@@ -226,3 +226,52 @@ test('a presigned URL that was changed is refused, with R2’s words', async t =
   )
   t.is(error.message, 'Required search parameters X-Amz-Date,  X-Amz-Expires missing')
 })
+
+const withHeader = (request: SignedRequest, name: string, value: string): SignedRequest => {
+  return { ...request, headers: { ...request.headers, [name]: value } }
+}
+
+test('an x-amz- header that was not signed is refused: it would change what was', async t => {
+  for (const name of ['x-amz-acl', 'x-amz-copy-source', 'x-amz-meta-a', 'x-amz-storage-class']) {
+    t.is(await codeOf(withHeader(signed(), name, 'x')), '403 AccessDenied', name)
+    t.is(await codeOf(withHeader(presigned(), name, 'x')), '403 AccessDenied', name)
+  }
+  t.is(await codeOf(withHeader(signed(), 'x-forwarded-for', 'x')), 'accepted')
+  t.is(await codeOf(withHeader(signed(), 'range', 'bytes=0-1')), 'accepted')
+  // The payload's hash is in the signature itself: another one is another signature.
+  t.is(
+    await codeOf(withHeader(presigned(), 'x-amz-content-sha256', '0'.repeat(64))),
+    '403 SignatureDoesNotMatch'
+  )
+})
+
+test('signed headers that are not there, or are named as what every object has, are empty', async t => {
+  for (const name of ['x-amz-acl', 'constructor', '__proto__', 'toString', 'Host', '', 'host']) {
+    const request = withAuthorization(text =>
+      text.replace('SignedHeaders=', `SignedHeaders=${name};`)
+    )
+    t.is(await codeOf(request), '403 SignatureDoesNotMatch', name)
+  }
+})
+
+test('a query is signed whatever its order and encoding, and no other query is', async t => {
+  const request = signed('/bucket?a=~&b=x%3Dy&c=&d=')
+  const as = async (rawQuery: string): Promise<string> => codeOf({ ...request, rawQuery })
+
+  for (const same of ['d&c&b=x=y&a=~', 'd=&&c=&b=%78%3dy&a=%7e&'])
+    t.is(await as(same), 'accepted', same)
+  for (const other of [
+    'a=%7E&b=x%3Dy&c=',
+    'a=%257E&b=x%3Dy&c=&d',
+    'a=~&a=~&b=x=y&c&d',
+    'A=~&b=x=y&c&d'
+  ]) {
+    t.is(await as(other), '403 SignatureDoesNotMatch', other)
+  }
+  t.throws(() => parseTarget('/bucket?a=1&a=2', undefined, []), { instanceOf: S3Error })
+})
+
+test('a host is signed as it was sent, with its port', async t => {
+  t.is(await codeOf(withHeader(signed(), 'host', '127.0.0.1')), '403 SignatureDoesNotMatch')
+  t.is(await codeOf(withHeader(signed(), 'host', '127.0.0.1:7231')), '403 SignatureDoesNotMatch')
+})

@@ -150,11 +150,11 @@ async function readLocation(request: S3Request): Promise<string | undefined> {
   const bytes = await readBody(body, bodySizeMax)
   if (bytes.length === 0) return undefined
 
-  const [constraint = ''] = elementsOf(
+  const [constraint = '', ...others] = elementsOf(
     parseDocument(bytes, 'CreateBucketConfiguration'),
     'LocationConstraint'
   )
-  if (typeof constraint !== 'string') throw new S3Error('MalformedXML')
+  if (typeof constraint !== 'string' || others.length > 0) throw new S3Error('MalformedXML')
   const name = constraint.trim().toLowerCase()
   return regionAliases.has(name) ? undefined : name
 }

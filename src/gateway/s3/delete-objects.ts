@@ -14,6 +14,8 @@ import { elementsOf, isRecord, parseDocument, type XmlElement } from './xml.ts'
 
 /** 1,000 keys of 1,024 bytes, each byte as a character reference at worst, with their elements. */
 const bodySizeMax = 8 * 1024 * 1024
+/** Each with its version, ETag, date and size, and the two ends of each element. */
+const tagCountMax = 16 * pageCountMax
 
 export async function deleteObjects(request: S3Request): Promise<S3Response> {
   const { store, bucket, headers } = request
@@ -28,10 +30,11 @@ export async function deleteObjects(request: S3Request): Promise<S3Response> {
 }
 
 function parseKeys(body: Buffer): string[] {
-  const root = parseDocument(body, 'Delete')
-  const [quiet] = elementsOf(root, 'Quiet')
-  if (quiet !== undefined && quiet !== 'true' && quiet !== 'false')
+  const root = parseDocument(body, 'Delete', tagCountMax)
+  const [quiet = 'false', ...others] = elementsOf(root, 'Quiet')
+  if ((quiet !== 'true' && quiet !== 'false') || others.length > 0) {
     throw new S3Error('MalformedXML')
+  }
 
   const keys = elementsOf(root, 'Object').map(object => {
     const found = isRecord(object) ? elementsOf(object, 'Key') : []

@@ -111,7 +111,7 @@ function routeBucket(method: string, { query }: Target): Operation {
   switch (method) {
     case 'GET': {
       for (const name of query.keys()) {
-        const found = bucketReads[name]
+        const found = own(bucketReads, name)
         if (typeof found === 'string') throw notImplemented(found)
         if (found !== undefined) return found
       }
@@ -122,7 +122,7 @@ function routeBucket(method: string, { query }: Target): Operation {
     case 'PUT':
     case 'DELETE': {
       for (const name of query.keys()) {
-        const found = bucketWrites[name]
+        const found = own(bucketWrites, name)
         if (found !== undefined)
           throw notImplemented(`${method === 'PUT' ? 'Put' : 'Delete'}${found}`)
         if (method === 'PUT' || isIgnored(name)) continue
@@ -170,7 +170,12 @@ function routeObject(method: string, { query }: Target, headers: IncomingHttpHea
 
 function refuseResource(query: Target['query'], verb: 'Get' | 'Put'): void {
   for (const name of query.keys()) {
-    const resource = objectResources[name]
+    const resource = own(objectResources, name)
     if (resource !== undefined) throw notImplemented(`${verb}${resource}`)
   }
+}
+
+/** A parameter may have any name: `constructor` is none of the table's. */
+function own<Value>(table: Record<string, Value>, name: string): Value | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }

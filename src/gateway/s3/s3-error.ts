@@ -21,7 +21,9 @@ const codes = {
   ClientDisconnect: [400, 'The client disconnected before the request was complete.'],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
   EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed object size.'],
+  ExpectationFailed: [417, 'The only expectation that can be met is 100-continue.'],
   ExpiredRequest: [403, 'Request has expired'],
+  HttpVersionNotSupported: [505, 'The versions of HTTP that are spoken here are 1.1 and 1.0.'],
   IncompleteBody: [
     400,
     'You did not provide the number of bytes specified by the Content-Length HTTP header.'
@@ -57,6 +59,10 @@ const codes = {
   ],
   PreconditionFailed: [412, 'At least one of the pre-conditions you specified did not hold.'],
   ReplicationConfigurationNotFoundError: [404, 'The replication configuration was not found.'],
+  RequestTimeout: [
+    400,
+    'Your socket connection to the server was not read from or written to within the timeout period.'
+  ],
   RequestTimeTooSkewed: [
     403,
     "The difference between the request time and the server's time is too large."

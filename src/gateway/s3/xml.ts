@@ -39,49 +39,131 @@ const escapes: Record<string, string> = {
   '>': '&gt;',
   '"': '&quot;',
   "'": '&apos;',
-  '\r': '&#13;'
+  '\t': '\t',
+  '\n': '\n'
 }
 
-/** XML 1.0 has no way to write most control characters: a key with one needs `encoding-type=url`. */
+const special = /[&<>"'\p{Cc}\ufffe\uffff]/u
+const specials = new RegExp(special, 'gu')
+
+/**
+ * XML 1.0 has no way to write most control characters, U+FFFE and U+FFFF. As S3 does, they become character references:
+ * what a strict parser refuses and a lenient one reads. `encoding-type=url` is for both.
+ */
 function escape(text: string): string {
-  if (!/[&<>"'\r]/.test(text)) return text
+  if (!special.test(text)) return text
 
-  return text.replaceAll(/[&<>"'\r]/g, character => escapes[character] ?? character)
+  return text.replaceAll(
+    specials,
+    character => escapes[character] ?? `&#${character.codePointAt(0) ?? 0};`
+  )
 }
+
+const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
 const parser = new XMLParser({
   ignoreAttributes: true,
   parseTagValue: false,
   trimValues: false,
-  // The five of XML and numbers; there is no DOCTYPE to define others.
-  processEntities: true,
-  htmlEntities: true,
   ignoreDeclaration: true,
-  removeNSPrefix: true
+  removeNSPrefix: true,
+  processEntities: true,
+  // The parser's own drops references that XML does not allow: the key `a&#1;` would become another object's.
+  entityDecoder: {
+    decode: decodeReferences,
+    reset: () => undefined,
+    setXmlVersion: () => undefined,
+    addInputEntities: () => {
+      throw new S3Error('MalformedXML')
+    },
+    setExternalEntities: () => undefined
+  }
 })
 
-/** The root's content by element name. MalformedXML for anything else than a well-formed `root`. */
-export function parseDocument(body: Buffer, root: string): Record<string, unknown> {
-  const text = body.toString()
-  if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY')) throw new S3Error('MalformedXML')
+/** The five names of XML and the number of any character; there is no DOCTYPE to define others. */
+function decodeReferences(text: string): string {
+  if (!text.includes('&')) return text
+
+  return text.replaceAll(/&([^;&]*);?/g, (whole: string, name: string) => {
+    const digits = /^#(?:x([0-9a-f]{1,8})|(\d{1,8}))$/i.exec(name)
+    const character =
+      digits === null
+        ? Object.hasOwn(named, name) && named[name]
+        : characterOf(parseInt(digits[1] ?? digits[2] ?? '', digits[1] === undefined ? 10 : 16))
+    if (typeof character !== 'string' || !whole.endsWith(';')) throw new S3Error('MalformedXML')
+    return character
+  })
+}
+
+/** Undefined for half of a surrogate pair, and what is over Unicode's end. */
+function characterOf(code: number): string | undefined {
+  return code > 0x10_ffff || (code >= 0xd800 && code < 0xe000)
+    ? undefined
+    : String.fromCodePoint(code)
+}
+
+/** CompleteMultipartUpload with 10,000 parts, each with a checksum, is the largest there is. */
+const tagCountMax = 100_000
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The root's content by element name. MalformedXML for anything else than a well-formed `root` in UTF-8. */
+export function parseDocument(
+  body: Buffer,
+  root: string,
+  tagsMax = tagCountMax
+): Record<string, unknown> {
+  if (!isBounded(body, tagsMax)) throw new S3Error('MalformedXML')
 
   let parsed: unknown
   try {
+    const text = utf8.decode(body)
+    if (text.includes('<!DOCTYPE') || text.includes('<!ENTITY') || !isDeclaredUtf8(text)) {
+      throw new S3Error('MalformedXML')
+    }
     SyntaxValidator.validate(text)
     parsed = parser.parse(text)
   } catch (error) {
     throw new S3Error('MalformedXML', undefined, { cause: error })
   }
-  const content = isRecord(parsed) ? parsed[root] : undefined
+  const content = isRecord(parsed) && Object.hasOwn(parsed, root) ? parsed[root] : undefined
   // An element without content is parsed as an empty text.
   if (typeof content === 'string' && content.trim() === '') return {}
   if (!isRecord(content)) throw new S3Error('MalformedXML')
   return content
 }
 
+const [open, close, exclamation, space] = [0x3c, 0x3e, 0x21, 0x20]
+/** The validator takes a time that grows with the square of the blanks between attributes. */
+const blanksMax = 64
+
+/** Whether it is worth parsing: what is not could occupy the thread for long. */
+function isBounded(body: Buffer, tagsMax: number): boolean {
+  let tags = 0
+  let blanks = 0
+  let isInTag = false
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at] ?? 0
+    if (byte === open) {
+      if (++tags > tagsMax) return false
+      // Comments and CDATA hold text.
+      isInTag = body[at + 1] !== exclamation
+      blanks = 0
+    } else if (byte === close) isInTag = false
+    else if (byte > space) blanks = 0
+    else if (isInTag && ++blanks > blanksMax) return false
+  }
+  return true
+}
+
+function isDeclaredUtf8(text: string): boolean {
+  const declared = /^<\?xml[^>]*\sencoding\s*=\s*["']([^"']*)/.exec(text.slice(0, 200))?.[1]
+
+  return declared === undefined || /^(?:utf-8|us-ascii)$/i.test(declared)
+}
+
 /** The elements of a name, however often it occurs. */
 export function elementsOf(parent: Record<string, unknown>, name: string): unknown[] {
-  const found = parent[name]
+  const found = Object.hasOwn(parent, name) ? parent[name] : undefined
   if (found === undefined) return []
 
   return Array.isArray(found) ? found : [found]
