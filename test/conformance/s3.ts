@@ -262,6 +262,22 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     t.is(exact.NextContinuationToken, undefined)
   })
 
+  test(`${name}: what a listing answers begins with the prefix asked for, in either spelling`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const [composed, decomposed] = ['\u00e9/', 'e\u0301/']
+    await s3.send(new PutObjectCommand({ Bucket, Key: `${decomposed}e\u0301`, Body: '1' }))
+    const list = (Prefix: string, Delimiter = '') =>
+      s3.send(new ListObjectsV2Command({ Bucket, Prefix, Delimiter }))
+
+    t.is((await list('', '/')).CommonPrefixes?.[0]?.Prefix, decomposed)
+    t.is((await list(decomposed, '/')).Contents?.[0]?.Key, `${decomposed}e\u0301`)
+    t.is((await list(composed, '/')).Contents?.[0]?.Key, `${composed}\u00e9`)
+    await s3.send(new PutObjectCommand({ Bucket, Key: `${composed}d/1`, Body: '2' }))
+    t.is((await list(decomposed, '/')).CommonPrefixes?.[0]?.Prefix, `${decomposed}d/`)
+    t.is((await list(composed, '/')).CommonPrefixes?.[0]?.Prefix, `${composed}d/`)
+  })
+
   test(`${name}: a copy has the source's content and outlives it`, async t => {
     const s3 = client()
     const [from, to] = [await makeBucket(s3), await makeBucket(s3)]
