@@ -210,6 +210,20 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     t.is((await bodyOf(await get({}))).toString(), 'two')
   })
 
+  test(`${name}: what is not modified comes without the checksums of a body`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const { ETag } = await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'content' }))
+    const input = { Bucket, Key: 'k', ChecksumMode: 'ENABLED' } as const
+
+    t.truthy((await s3.send(new HeadObjectCommand(input))).ChecksumCRC32)
+    const error = await t.throwsAsync<Error & { $response?: { headers: Record<string, string> } }>(
+      s3.send(new GetObjectCommand({ ...input, IfNoneMatch: ETag }))
+    )
+    t.is(error.$response?.headers['etag'], ETag)
+    t.is(error.$response?.headers['x-amz-checksum-crc32'], undefined)
+  })
+
   test(`${name}: of many writers that require the key to be new, one is let in`, async t => {
     const s3 = client()
     const Bucket = await makeBucket(s3)
