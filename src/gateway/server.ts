@@ -126,7 +126,10 @@ async function answerTo(
   if (access === 'signed') {
     const mark = url.indexOf('?')
     const rawQuery = mark === -1 ? '' : url.slice(mark + 1)
-    signing = await authenticate({ method, headers, target, rawQuery }, credentials, now())
+    signing = await authenticate(
+      { method, headers, target, rawQuery },
+      { credentials, isLocation: async name => store.hasLocation(name), now: now() }
+    )
   }
 
   const payload = readPayload(headers)

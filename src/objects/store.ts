@@ -229,6 +229,7 @@ export interface Store {
     limit: number
   }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
+  hasLocation(name: string): Promise<boolean>
 
   put(
     bucket: string,

@@ -350,6 +350,18 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     )
   })
 
+  test(`${name}: what GetBucketLocation answers is a region to sign with`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const { LocationConstraint } = await s3.send(new GetBucketLocationCommand({ Bucket }))
+
+    s3.config.region = () => Promise.resolve(String(LocationConstraint))
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    s3.config.region = () => Promise.resolve('mars')
+    const put = s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    t.is((await refusal(t, put)).name, 'InvalidRegionName')
+  })
+
   test(`${name}: a presigned URL reads and writes without other credentials`, async t => {
     const s3 = client()
     const Bucket = await makeBucket(s3)
