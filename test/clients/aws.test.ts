@@ -62,6 +62,20 @@ test('aws s3 copies, moves, streams and signs', async t => {
   t.is(await place.run('curl', ['--silent', '--fail', url.trim()]), 'streamed')
 })
 
+test('aws s3 carries 64 MiB in parts', async t => {
+  const path = await workplace().directory('multipart')
+  const bucket = `s3://${workplace().bucketName()}`
+  const content = randomBytes(64 * 1024 * 1024)
+  await writeFile(join(path, 'up'), content)
+
+  await aws(['s3', 'mb', bucket])
+  await aws(['s3', 'cp', '--quiet', join(path, 'up'), `${bucket}/big`])
+  await aws(['s3', 'cp', '--quiet', `${bucket}/big`, `${bucket}/copy`])
+  await aws(['s3', 'cp', '--quiet', `${bucket}/copy`, join(path, 'down')])
+
+  t.true(content.equals(await readFile(join(path, 'down'))))
+})
+
 test('aws s3api calls buckets and objects one operation at a time', async t => {
   const path = await workplace().directory('api')
   const Bucket = workplace().bucketName()
@@ -97,6 +111,33 @@ test('aws s3api calls buckets and objects one operation at a time', async t => {
   await aws(['s3api', 'head-object', ...object], 254)
   await api('delete-bucket', ...at)
   await aws(['s3api', 'head-bucket', ...at], 254)
+})
+
+test('aws s3api uploads in parts, lists them, and aborts', async t => {
+  const path = await workplace().directory('parts')
+  const Bucket = workplace().bucketName()
+  const object = ['--bucket', Bucket, '--key', 'big']
+  await writeFile(join(path, 'part'), randomBytes(5 * 1024 * 1024))
+  const begin = async (): Promise<string[]> => {
+    const { UploadId } = (await api('create-multipart-upload', ...object)) as { UploadId: string }
+    return [...object, '--upload-id', UploadId]
+  }
+
+  await api('create-bucket', '--bucket', Bucket)
+  const upload = await begin()
+  const part = ['--part-number', '1', '--body', join(path, 'part')]
+  const { ETag } = (await api('upload-part', ...upload, ...part)) as { ETag: string }
+  t.like(await api('list-parts', ...upload), { Parts: [{ PartNumber: 1, ETag }] })
+  t.like(await api('list-multipart-uploads', '--bucket', Bucket), { Uploads: [{ Key: 'big' }] })
+  const parts = JSON.stringify({ Parts: [{ PartNumber: 1, ETag }] })
+  await api('complete-multipart-upload', ...upload, '--multipart-upload', parts)
+  t.like(await api('head-object', ...object), { ContentLength: 5 * 1024 * 1024 })
+
+  const second = await begin()
+  const source = ['--part-number', '1', '--copy-source', `${Bucket}/big`]
+  t.truthy(await api('upload-part-copy', ...second, ...source))
+  await api('abort-multipart-upload', ...second)
+  await aws(['s3api', 'list-parts', ...second], 254)
 })
 
 test('the lines of docs/clients.md on aws work as they are pasted', async t => {

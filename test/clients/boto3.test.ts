@@ -18,6 +18,7 @@ const checks = {
   buckets: 'makes, finds, waits for and removes buckets',
   objects: 'puts and gets objects, whole and in ranges, with every checksum',
   transfers: 'uploads and downloads file objects',
+  multipart: 'uploads, downloads and copies 64 MiB in parts, and aborts an upload',
   listings: 'pages through listings and deletes what they list',
   copies: 'copies objects, also onto themselves',
   errors: 'gets the errors that it knows by their codes',

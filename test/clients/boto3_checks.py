@@ -10,6 +10,7 @@ import sys
 import urllib.request
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 bucket = sys.argv[1]
@@ -81,6 +82,30 @@ def check_transfers():
     target = io.BytesIO()
     s3.download_fileobj(bucket, 'uploaded', target)
     assert target.getvalue() == content
+
+
+def check_multipart():
+    """Over the threshold of 8 MiB: parts up, ranges down."""
+    content = os.urandom(1 << 20) * 64
+    s3.upload_fileobj(io.BytesIO(content), bucket, 'multipart', ExtraArgs={'Metadata': {'a': '1'}})
+    target = io.BytesIO()
+    s3.download_fileobj(bucket, 'multipart', target)
+    assert target.getvalue() == content
+    head = s3.head_object(Bucket=bucket, Key='multipart')
+    assert head['Metadata'] == {'a': '1'} and head['ETag'].endswith('-8"')
+
+    s3.copy({'Bucket': bucket, 'Key': 'multipart'}, bucket, 'copied in parts',
+            Config=TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=16 << 20))
+    assert read('copied in parts') == content
+
+    upload = s3.create_multipart_upload(Bucket=bucket, Key='left')['UploadId']
+    part = s3.upload_part(Bucket=bucket, Key='left', UploadId=upload, PartNumber=1, Body=content[:5 << 20])
+    parts = s3.get_paginator('list_parts').paginate(Bucket=bucket, Key='left', UploadId=upload)
+    assert [found['ETag'] for page in parts for found in page['Parts']] == [part['ETag']]
+    uploads = s3.get_paginator('list_multipart_uploads').paginate(Bucket=bucket)
+    assert [found['Key'] for page in uploads for found in page.get('Uploads', [])] == ['left']
+    s3.abort_multipart_upload(Bucket=bucket, Key='left', UploadId=upload)
+    assert refused(s3.list_parts, Bucket=bucket, Key='left', UploadId=upload) == ('NoSuchUpload', 404)
 
 
 def check_listings():

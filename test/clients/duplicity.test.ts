@@ -1,7 +1,9 @@
 // duplicity, as Debian packages it, over boto3.
 
-import { writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import test from 'ava'
 import { clientOf, makeBucket } from '../conformance/s3.ts'
 import { assertSameTree, makeTree } from './tree.ts'
@@ -33,6 +35,24 @@ test('duplicity backs up in full and in increments, and restores both states', a
   t.regex(await duplicity('collection-status', url), /Incremental/)
   await duplicity('remove-all-but-n-full', '1', '--force', url)
   await duplicity('cleanup', '--force', url)
+})
+
+test('duplicity carries a volume of 64 MiB in parts, in the storage class that it asks for', async t => {
+  const path = await workplace().directory('parts')
+  const s3 = clientOf(workplace().s3)
+  const bucket = await makeBucket(s3)
+  const url = `boto3+s3://${bucket}/duplicity`
+  const content = randomBytes(64 * 1024 * 1024)
+  await mkdir(join(path, 'tree'))
+  await writeFile(join(path, 'tree/file'), content)
+
+  await duplicity('full', '--s3-use-ia', join(path, 'tree'), url)
+  await duplicity('restore', url, join(path, 'restored'))
+
+  t.true(content.equals(await readFile(join(path, 'restored/file'))))
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }))
+  const volume = Contents.find(({ Key }) => Key?.includes('.difftar'))
+  t.is(volume?.StorageClass, 'STANDARD_IA')
 })
 
 test('the lines of docs/clients.md on duplicity work as they are pasted', async t => {

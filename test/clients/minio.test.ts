@@ -118,6 +118,22 @@ test('URLs that minio signs write and read with curl', async t => {
   t.regex(await curl('--include', get), /content-type: text\/x-signed[\s\S]*by url$/i)
 })
 
+test('minio puts a stream of unknown size, and 64 MiB from a file, in parts', async t => {
+  const minio = client()
+  const bucket = await madeBucket(minio)
+  const path = await workplace().directory('parts')
+  const content = randomBytes(64 * 1024 * 1024 + 1)
+  await writeFile(join(path, 'up'), content)
+
+  await minio.putObject(bucket, 'stream', Readable.from(piecesOf(content, 1_000_000)))
+  await minio.fPutObject(bucket, 'file', join(path, 'up'))
+
+  for (const key of ['stream', 'file']) {
+    t.true(content.equals(await buffer(await minio.getObject(bucket, key))), key)
+  }
+  t.deepEqual(await minio.listIncompleteUploads(bucket, '', true).toArray(), [])
+})
+
 test('the lines of docs/clients.md on minio work as they are pasted', async t => {
   t.regex(await workplace().pasted('minio'), /^\d+$/m)
 })

@@ -105,6 +105,24 @@ test('rclone copies and moves on the server, hashes, reads ranges, and signs URL
   t.is(await rclone(['lsf', to]), '')
 })
 
+test('rclone carries 64 MiB in parts, and a stream of unknown size', async t => {
+  const path = await workplace().directory('parts')
+  const remote = `r2d:${workplace().bucketName()}`
+  const content = randomBytes(64 * 1024 * 1024)
+  await writeFile(join(path, 'up'), content)
+  const inParts = ['--s3-upload-cutoff', '8M', '--s3-copy-cutoff', '8M', '--s3-chunk-size', '8M']
+
+  await rclone(['copyto', ...inParts, join(path, 'up'), `${remote}/big`])
+  await rclone(['copyto', ...inParts, `${remote}/big`, `${remote}/copy`])
+  await rclone(['copyto', `${remote}/copy`, join(path, 'down')])
+  t.true(content.equals(await readFile(join(path, 'down'))))
+
+  const text = 'a line of text\n'.repeat(1_000_000)
+  await rclone(['rcat', `${remote}/stream`], { input: text })
+  t.is(await rclone(['cat', `${remote}/stream`]), text)
+  await rclone(['cleanup', remote])
+})
+
 test('the lines of docs/clients.md on rclone work as they are pasted', async t => {
   t.regex(await workplace().pasted('rclone'), /^format\.md$/m)
 })

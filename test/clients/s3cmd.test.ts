@@ -1,5 +1,6 @@
 // s3cmd, as Debian packages it, at real work against the daemon.
 
+import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
@@ -63,6 +64,21 @@ test('s3cmd puts, gets, copies, moves and deletes single objects', async t => {
   t.is(await s3cmd('ls', bucket), '')
   await s3cmd('rb', bucket)
   t.false((await s3cmd('ls')).includes(bucket))
+})
+
+test('s3cmd carries 64 MiB in parts', async t => {
+  const path = await workplace().directory('parts')
+  const bucket = `s3://${workplace().bucketName()}`
+  const content = randomBytes(64 * 1024 * 1024)
+  await writeFile(join(path, 'up'), content)
+
+  await s3cmd('mb', bucket)
+  await s3cmd('put', join(path, 'up'), `${bucket}/big`)
+  await s3cmd('cp', `${bucket}/big`, `${bucket}/copy`)
+  await s3cmd('get', `${bucket}/copy`, join(path, 'down'))
+
+  t.true(content.equals(await readFile(join(path, 'down'))))
+  t.notRegex(await s3cmd('multipart', bucket), /\/big/)
 })
 
 test('a URL that s3cmd signs, which it does in version 2, is refused as R2 refuses it', async t => {

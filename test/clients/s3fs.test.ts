@@ -1,11 +1,12 @@
 // A bucket mounted with s3fs, as Debian packages it. Needs /dev/fuse, and the right to mount.
 
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   access,
   appendFile,
   chmod,
   mkdir,
+  open,
   readdir,
   readFile,
   readlink,
@@ -100,6 +101,24 @@ test('a tree copied onto an s3fs mount comes back the same from another', async 
   await t.notThrowsAsync(assertSameTree(join(second.path, 't'), tree))
   await place.run('rm', ['-r', join(second.path, 't')])
   t.deepEqual(await readdir(second.path), [])
+})
+
+test('64 MiB go through an s3fs mount, and a change in the middle of them', async t => {
+  // A rename copies in parts, too.
+  const first = await mount(t, undefined, ['singlepart_copy_limit=16'])
+  const content = randomBytes(64 * 1024 * 1024)
+
+  await writeFile(join(first.path, 'big'), content)
+  const file = await open(join(first.path, 'big'), 'r+')
+  content.write('changed', 30_000_000)
+  await file.write('changed', 30_000_000)
+  await file.close()
+  await rename(join(first.path, 'big'), join(first.path, 'moved'))
+  await first.unmount()
+
+  const second = await mount(t, first.bucket)
+  const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+  t.is(hash(await readFile(join(second.path, 'moved'))), hash(content))
 })
 
 test('the lines of docs/clients.md on s3fs work as they are pasted', async t => {
