@@ -166,6 +166,7 @@ export interface PartInfo {
 export interface CopyPartOptions {
   sourceBucket: string
   sourceKey: string
+  sourcePrecondition?: Precondition
   /** Both included; what is past the end is cut. Absent: the whole source. */
   range?: { start: number; end: number }
   sourceCustomerKey?: Buffer | undefined
