@@ -164,7 +164,10 @@ async function answerTo(
   if (access === 'signed') {
     const mark = url.indexOf('?')
     const rawQuery = mark === -1 ? '' : url.slice(mark + 1)
-    signing = await authenticate({ method, headers, target, rawQuery }, credentials, now())
+    signing = await authenticate(
+      { method, headers, target, rawQuery },
+      { credentials, isLocation: async name => store.hasLocation(name), now: now() }
+    )
   }
 
   /** The client is told to send only once somebody reads: what is refused before costs no upload. */

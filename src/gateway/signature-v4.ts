@@ -40,6 +40,14 @@ export interface SignedRequest {
   rawQuery: string
 }
 
+export interface SigningKnowledge {
+  credentials: Credentials
+  /** Whether the store has a location of this name, which is in lower case. */
+  isLocation: (name: string) => Promise<boolean>
+  /** Milliseconds since the epoch. */
+  now: number
+}
+
 interface Claim {
   accessKeyId: string
   date: string
@@ -51,11 +59,13 @@ interface Claim {
   isPresigned: boolean
 }
 
-/** Rejects with the S3Error that R2 gives. */
+/**
+ * Rejects with the S3Error that R2 gives. Beside R2's regions it takes those that `isLocation` knows: clients sign with
+ * what GetBucketLocation tells them.
+ */
 export async function authenticate(
   request: SignedRequest,
-  credentials: Credentials,
-  now: number
+  { credentials, isLocation, now }: SigningKnowledge
 ): Promise<SigningContext> {
   const { headers, target } = request
   const claim =
@@ -63,7 +73,8 @@ export async function authenticate(
       ? readPresigned(request, now)
       : readHeader(request, now)
 
-  if (!regions.has(claim.region.toLowerCase())) {
+  const regionName = claim.region.toLowerCase()
+  if (!regions.has(regionName) && !(await isLocation(regionName))) {
     throw new S3Error(
       'InvalidRegionName',
       `The region name '${claim.region}' is not valid. Must be one of: auto, us-east-1, wnam, enam, weur, eeur, apac, oc`

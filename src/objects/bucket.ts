@@ -41,7 +41,7 @@ export async function createBucket(
   }
 
   const isHint = location !== undefined && locationHints.has(location)
-  const isKnown = isHint && (await metadata.get(locationKey(location))) !== undefined
+  const isKnown = isHint && (await hasLocation({ metadata }, location))
   const id = randomBytes(12)
   const record: BucketRecord = {
     id,
@@ -54,6 +54,13 @@ export async function createBucket(
   await committer.mutate('createBucket', { name, record })
 
   return toBucketInfo(name, record)
+}
+
+export async function hasLocation(
+  { metadata }: Pick<StoreContext, 'metadata'>,
+  name: string
+): Promise<boolean> {
+  return (await metadata.get(locationKey(name))) !== undefined
 }
 
 export async function headBucket({ buckets }: StoreContext, name: string): Promise<BucketInfo> {

@@ -13,7 +13,7 @@ import { readObject } from './get.ts'
 import { toObjectInfo } from './object-info.ts'
 import { requireMetadataSize } from './put.ts'
 import { retryConflicts } from './retry-conflicts.ts'
-import type { CopyOptions, ObjectInfo } from './store.ts'
+import type { CopyOptions, ObjectInfo, Precondition } from './store.ts'
 
 export async function copy(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {
   if (options.replace !== undefined) requireMetadataSize(options.replace.customMetadata)
@@ -21,15 +21,19 @@ export async function copy(context: StoreContext, options: CopyOptions): Promise
   return retryConflicts(() => copyOnce(context, options))
 }
 
+/** R2D_PRECONDITION_FAILED. The commit that follows has to require the version that was judged. */
+export function requireSource(source: ObjectRecord, precondition: Precondition | undefined): void {
+  if (precondition === undefined || evaluate(precondition, source) === 'holds') return
+
+  throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition on the source does not hold')
+}
+
 async function copyOnce(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {
   const sourceBucket = await context.buckets.open(options.sourceBucket)
   const bucket = await context.buckets.open(options.bucket)
   const rowKey = objectKey(bucket.record.id, normalizeKey(options.key))
   const source = await readObject(context, sourceBucket, options.sourceKey)
-  const { sourcePrecondition } = options
-  if (sourcePrecondition !== undefined && evaluate(sourcePrecondition, source) !== 'holds') {
-    throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition on the source does not hold')
-  }
+  requireSource(source, options.sourcePrecondition)
 
   const contentKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
   const { customerKeyMd5: _, ...kept } = source

@@ -43,13 +43,15 @@ export async function list(
       }
 
       if (common === undefined) {
-        page.objects.push(toObjectInfo(decodeObjectRecord(entry.value)))
+        const info = toObjectInfo(decodeObjectRecord(entry.value))
+        page.objects.push({ ...info, key: spellKey(info.key, key, prefix, wanted.length) })
         page.last = key.toString()
         continue
       }
 
       if (!isListed) {
-        page.prefixes.push(common.toString())
+        const spelling = spellKey(decodeObjectRecord(entry.value).key, key, prefix, wanted.length)
+        page.prefixes.push(spellPrefix(spelling, common, prefix, delimiter))
         page.last = common.toString()
       }
       const next = prefixEnd(rowKeyOf(common))
@@ -73,6 +75,21 @@ export function commonPrefix(
   const index = key.indexOf(divider, prefixLength)
 
   return index === -1 ? undefined : key.subarray(0, index + divider.length)
+}
+
+/**
+ * The key as it was last spelled. Where the prefix was asked for in another spelling, it is answered in the one that was
+ * asked for, with the rest in NFC: clients cut off as many characters as their prefix has.
+ */
+function spellKey(spelling: string, key: Buffer, prefix: string, prefixSize: number): string {
+  return spelling.startsWith(prefix) ? spelling : prefix + key.toString('utf8', prefixSize)
+}
+
+/** Cut from the spelling of the first key under it, so that a client that asks for it next gets keys that begin with it. */
+function spellPrefix(spelling: string, common: Buffer, prefix: string, delimiter: string): string {
+  const index = spelling.indexOf(delimiter, prefix.length)
+
+  return index === -1 ? common.toString() : spelling.slice(0, index + delimiter.length)
 }
 
 function laterOf(a: Buffer, b: Buffer): Buffer {

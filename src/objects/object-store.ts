@@ -2,7 +2,7 @@
  * The store over metadata and volumes: each operation is the file of its name.
  */
 
-import { createBucket, deleteBucket, headBucket, listBuckets } from './bucket.ts'
+import { createBucket, deleteBucket, hasLocation, headBucket, listBuckets } from './bucket.ts'
 import type { StoreContext } from './context.ts'
 import { copy } from './copy.ts'
 import { deleteObjects } from './delete.ts'
@@ -21,6 +21,7 @@ export function createObjectStore(context: StoreContext): Store {
     headBucket: name => headBucket(context, name),
     listBuckets: options => listBuckets(context, options),
     deleteBucket: name => deleteBucket(context, name),
+    hasLocation: name => hasLocation(context, name),
     put: (bucket, key, body, options) => put(context, bucket, key, body, options),
     get: (bucket, key, options) => get(context, bucket, key, options),
     head: (bucket, key, options) => head(context, bucket, key, options),

@@ -166,6 +166,7 @@ export interface PartInfo {
 export interface CopyPartOptions {
   sourceBucket: string
   sourceKey: string
+  sourcePrecondition?: Precondition
   /** Both included; what is past the end is cut. Absent: the whole source. */
   range?: { start: number; end: number }
   sourceCustomerKey?: Buffer | undefined
@@ -229,6 +230,7 @@ export interface Store {
     limit: number
   }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
+  hasLocation(name: string): Promise<boolean>
 
   put(
     bucket: string,

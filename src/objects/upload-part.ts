@@ -19,6 +19,7 @@ import { encodePartRecord, partSize, type PartRecord } from '../metadata/part-re
 import type { UploadRecord } from '../metadata/upload-record.ts'
 import { openContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
+import { requireSource } from './copy.ts'
 import { Digests } from './digests.ts'
 import { content as contentOf, readObject } from './get.ts'
 import { buildManifest, joinManifests, slicesOf } from './manifest.ts'
@@ -89,6 +90,7 @@ async function copyPartOnce(
 ): Promise<PartInfo> {
   const sourceBucket = await context.buckets.open(options.sourceBucket)
   const source = await readObject(context, sourceBucket, options.sourceKey)
+  requireSource(source, options.sourcePrecondition)
   const sourceKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
   const range = resolve(options.range, source.size)
   const { bucket, uploadRowKey, record: upload } = await openUpload(context, target)

@@ -280,6 +280,30 @@ export function multipartSuite(test: TestFn, name: string, open: () => S3Endpoin
     t.true((await read(s3, Bucket, 'target')).equals(expected))
   })
 
+  test(`${name}: a part is copied only from the version that its condition names`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const put = (Body: string) => s3.send(new PutObjectCommand({ Bucket, Key: 'source', Body }))
+    const { ETag } = await put('one')
+    const upload = await begin(s3, Bucket, 'target')
+    const copy = (extra: object) => {
+      const CopySource = `${Bucket}/source`
+      return s3.send(new UploadPartCopyCommand({ ...upload, PartNumber: 1, CopySource, ...extra }))
+    }
+
+    const part = await copy({ CopySourceIfMatch: ETag })
+    await put('two')
+    t.is(await refusal(t, copy({ CopySourceIfMatch: ETag })), '412 PreconditionFailed')
+    const { ETag: IfNoneMatch } = await put('one')
+    t.is(await refusal(t, copy({ CopySourceIfNoneMatch: IfNoneMatch })), '412 PreconditionFailed')
+    const early = { CopySourceIfUnmodifiedSince: new Date(0) }
+    t.is(await refusal(t, copy(early)), '412 PreconditionFailed')
+
+    const parts = [{ PartNumber: 1, ETag: part.CopyPartResult?.ETag }]
+    await complete(s3, upload, parts)
+    t.is((await read(s3, Bucket, 'target')).toString(), 'one')
+  })
+
   test(`${name}: a condition is decided when the upload is completed, and aborts it if it fails`, async t => {
     const s3 = client()
     const Bucket = await makeBucket(s3)

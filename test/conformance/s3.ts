@@ -210,6 +210,20 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     t.is((await bodyOf(await get({}))).toString(), 'two')
   })
 
+  test(`${name}: what is not modified comes without the checksums of a body`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const { ETag } = await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'content' }))
+    const input = { Bucket, Key: 'k', ChecksumMode: 'ENABLED' } as const
+
+    t.truthy((await s3.send(new HeadObjectCommand(input))).ChecksumCRC32)
+    const error = await t.throwsAsync<Error & { $response?: { headers: Record<string, string> } }>(
+      s3.send(new GetObjectCommand({ ...input, IfNoneMatch: ETag }))
+    )
+    t.is(error.$response?.headers['etag'], ETag)
+    t.is(error.$response?.headers['x-amz-checksum-crc32'], undefined)
+  })
+
   test(`${name}: of many writers that require the key to be new, one is let in`, async t => {
     const s3 = client()
     const Bucket = await makeBucket(s3)
@@ -260,6 +274,22 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
     const exact = await s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: keys.length }))
     t.false(exact.IsTruncated)
     t.is(exact.NextContinuationToken, undefined)
+  })
+
+  test(`${name}: what a listing answers begins with the prefix asked for, in either spelling`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const [composed, decomposed] = ['\u00e9/', 'e\u0301/']
+    await s3.send(new PutObjectCommand({ Bucket, Key: `${decomposed}e\u0301`, Body: '1' }))
+    const list = (Prefix: string, Delimiter = '') =>
+      s3.send(new ListObjectsV2Command({ Bucket, Prefix, Delimiter }))
+
+    t.is((await list('', '/')).CommonPrefixes?.[0]?.Prefix, decomposed)
+    t.is((await list(decomposed, '/')).Contents?.[0]?.Key, `${decomposed}e\u0301`)
+    t.is((await list(composed, '/')).Contents?.[0]?.Key, `${composed}\u00e9`)
+    await s3.send(new PutObjectCommand({ Bucket, Key: `${composed}d/1`, Body: '2' }))
+    t.is((await list(decomposed, '/')).CommonPrefixes?.[0]?.Prefix, `${decomposed}d/`)
+    t.is((await list(composed, '/')).CommonPrefixes?.[0]?.Prefix, `${composed}d/`)
   })
 
   test(`${name}: a copy has the source's content and outlives it`, async t => {
@@ -318,6 +348,18 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
       (await refusal(t, s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' })))).name,
       'NoSuchBucket'
     )
+  })
+
+  test(`${name}: what GetBucketLocation answers is a region to sign with`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const { LocationConstraint } = await s3.send(new GetBucketLocationCommand({ Bucket }))
+
+    s3.config.region = () => Promise.resolve(String(LocationConstraint))
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    s3.config.region = () => Promise.resolve('mars')
+    const put = s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' }))
+    t.is((await refusal(t, put)).name, 'InvalidRegionName')
   })
 
   test(`${name}: a presigned URL reads and writes without other credentials`, async t => {

@@ -29,12 +29,13 @@ const signed = (authorization: string): IncomingHttpHeaders => ({
   authorization
 })
 
+const knowledge = { credentials, isLocation: () => Promise.resolve(false), now }
+
 const asHeader = async (authorization: string): Promise<unknown> => {
   const target = parseTarget('/b/k', undefined, [])
   return authenticate(
     { method: 'GET', headers: signed(authorization), target, rawQuery: '' },
-    credentials,
-    now
+    knowledge
   )
 }
 
@@ -42,7 +43,7 @@ const asQuery = async (query: string): Promise<unknown> => {
   const url = `/b/k?X-Amz-Credential=${encodeURIComponent(scope)}&${query}`
   const target = parseTarget(url, undefined, [])
   const request = { method: 'GET', headers: { host: 'x' }, target, rawQuery: url.slice(5) }
-  return authenticate(request, credentials, now)
+  return authenticate(request, knowledge)
 }
 
 const chunks = (text: string) => {
@@ -101,7 +102,11 @@ const parsers: [string, Parser][] = [
   ['metadata', text => readCustomMetadata({ 'x-amz-meta-a': text })],
   ['content headers', text => readHttpMetadata({ 'content-encoding': text, expires: text })],
   ['payload', text => readPayload({ 'x-amz-content-sha256': text })],
-  ['checksums', text => readExpected({ 'content-md5': text, 'x-amz-checksum-crc32': text }, { hasChecksums: true })],
+  [
+    'checksums',
+    text =>
+      readExpected({ 'content-md5': text, 'x-amz-checksum-crc32': text }, { hasChecksums: true })
+  ],
   ['target', text => parseTarget(`/b/${text}`, undefined, [])],
   ['query', text => parseTarget(`/b?${text}`, undefined, [])],
   ['host', text => parseTarget('/k', text, ['localhost'])],

@@ -5,7 +5,11 @@ import test from 'ava'
 import { signedRequest } from '../../bench/signed-request.ts'
 import { presign } from '../../src/gateway/presign.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
-import { authenticate, type SignedRequest } from '../../src/gateway/signature-v4.ts'
+import {
+  authenticate,
+  type SignedRequest,
+  type SigningKnowledge
+} from '../../src/gateway/signature-v4.ts'
 import { parseTarget } from '../../src/gateway/target.ts'
 
 const accessKeyId = '0123456789abcdef0123456789abcdef'
@@ -29,9 +33,14 @@ function parse(bytes: Buffer): SignedRequest {
   return { method, headers, target: parseTarget(url, headers['host'], []), rawQuery }
 }
 
+/** The store of these tests has one location. */
+function knowledge(now: number): SigningKnowledge {
+  return { credentials, isLocation: name => Promise.resolve(name === 'cellar'), now }
+}
+
 async function codeOf(request: SignedRequest, now = Date.now()): Promise<string> {
   try {
-    await authenticate(request, credentials, now)
+    await authenticate(request, knowledge(now))
     return 'accepted'
   } catch (error) {
     return error instanceof S3Error ? `${error.status} ${error.code}` : String(error)
@@ -62,7 +71,9 @@ test('the example of the S3 documentation has the signature that it gives', asyn
   }
   const example = { secret: () => Promise.resolve('wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY') }
 
-  await t.notThrowsAsync(authenticate(request, example, Date.UTC(2013, 4, 24)))
+  await t.notThrowsAsync(
+    authenticate(request, { ...knowledge(Date.UTC(2013, 4, 24)), credentials: example })
+  )
 })
 
 test('a request that was signed right is accepted, whatever its query', async t => {
@@ -84,7 +95,7 @@ test('anything that was signed and then changed is refused', async t => {
 
 test('a refusal shows what was to be signed, and not the secret', async t => {
   const error = await t.throwsAsync(
-    authenticate({ ...signed(), method: 'PUT' }, credentials, Date.now()),
+    authenticate({ ...signed(), method: 'PUT' }, knowledge(Date.now())),
     { instanceOf: S3Error }
   )
 
@@ -177,6 +188,15 @@ for (const [what, request, expected] of refused) {
   })
 }
 
+test("a location's name is taken for a region, however it is written", async t => {
+  const inRegion = (region: string): SignedRequest =>
+    withAuthorization(text => text.replace('/auto/', `/${region}/`))
+
+  // Past the region, to the signature, which the change has made a wrong one.
+  t.is(await codeOf(inRegion('CELLAR')), '403 SignatureDoesNotMatch')
+  t.is(await codeOf(inRegion('cellars')), '400 InvalidRegionName')
+})
+
 test('a clock that is more than fifteen minutes off is refused', async t => {
   t.is(await codeOf(signed(), Date.now() + 14 * 60_000), 'accepted')
   t.is(await codeOf(signed(), Date.now() + 16 * 60_000), '403 RequestTimeTooSkewed')
@@ -220,8 +240,7 @@ test('a presigned URL that was changed is refused, with R2’s words', async t =
   const error = await t.throwsAsync(
     authenticate(
       presigned(url => url.replace(/&X-Amz-Date=[^&]*&X-Amz-Expires=[^&]*/, '')),
-      credentials,
-      Date.now()
+      knowledge(Date.now())
     )
   )
   t.is(error.message, 'Required search parameters X-Amz-Date,  X-Amz-Expires missing')

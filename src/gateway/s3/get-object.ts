@@ -55,7 +55,9 @@ function describe(
   if (result.kind === 'range-not-satisfiable') throw new S3Error('InvalidRange')
 
   const isPart = asked.range !== undefined
-  const withChecksums = !isPart && String(asked['x-amz-checksum-mode']).toUpperCase() === 'ENABLED'
+  // Without a body there is nothing that they could be checked against, and SDKs would try.
+  const hasWhole = result.kind === 'object' && !isPart
+  const withChecksums = hasWhole && String(asked['x-amz-checksum-mode']).toUpperCase() === 'ENABLED'
   const headers = writeObjectHeaders(result.info, { withChecksums })
   for (const [name, header] of overrides) {
     const value = query.get(name)

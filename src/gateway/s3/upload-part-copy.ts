@@ -1,23 +1,20 @@
 /**
  * UploadPartCopy: UploadPart with `x-amz-copy-source`.
  *
+ * R2 refuses conditions on the source. Here they are honoured: the current AWS SDKs send If-Match with each part of a
+ * copy, so that all are of one version.
+ *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
  */
 
+import { readPrecondition } from '../conditions.ts'
 import { readCopySource } from '../copy-source.ts'
 import { writeChecksumElements } from '../checksum-elements.ts'
 import { readPartNumber } from '../part-number.ts'
 import { refuseHeaders, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 
-const refused = [
-  'x-amz-expected-bucket-owner',
-  'x-amz-source-expected-bucket-owner',
-  'x-amz-copy-source-if-match',
-  'x-amz-copy-source-if-none-match',
-  'x-amz-copy-source-if-modified-since',
-  'x-amz-copy-source-if-unmodified-since'
-]
+const refused = ['x-amz-expected-bucket-owner', 'x-amz-source-expected-bucket-owner']
 
 export async function uploadPartCopy(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, query, headers } = request
@@ -26,12 +23,14 @@ export async function uploadPartCopy(request: S3Request): Promise<S3Response> {
   const uploadId = query.get('uploadId') ?? ''
   const source = readCopySource(headers)
   const range = readSourceRange(headers['x-amz-copy-source-range'])
+  const sourcePrecondition = readPrecondition(headers, 'x-amz-copy-source-')
   const part = await store.copyPart(
     { bucket, key, uploadId, partNumber },
     {
       sourceBucket: source.bucket,
       sourceKey: source.key,
-      ...(range === undefined ? {} : { range })
+      ...(range === undefined ? {} : { range }),
+      ...(sourcePrecondition === undefined ? {} : { sourcePrecondition })
     }
   )
 
