@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
+import type { Compat } from '../src/gateway/compat.ts'
 import { nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
@@ -33,6 +34,7 @@ export interface DaemonSettings {
   /** 0 means any free port. */
   port: number
   domains: string[]
+  compat: Compat
   threadCount: number
   engine: 'rocksdb' | 'classic-level'
   metadataPath: string
@@ -257,13 +259,14 @@ export class Daemon {
   }
 
   #gatewaySettings(n: number, threadCount: number): GatewaySettings {
-    const { host, port, domains, socketPath } = this.settings
+    const { host, port, domains, compat, socketPath } = this.settings
     return {
       host,
       port,
       sharesPort: threadCount > 1,
       socketPath: socketPath(n),
       domains,
+      compat,
       writeBufferSize: Math.floor(writeBufferSize / threadCount)
     }
   }

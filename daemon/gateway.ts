@@ -36,12 +36,19 @@ export class Gateway {
     settings: GatewaySettings,
     log: GatewayLog
   ): Promise<Gateway> {
-    const { host, port, sharesPort, socketPath, domains } = settings
+    const { host, port, sharesPort, socketPath, domains, compat } = settings
     const counters: Counters = { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
     const store = createObjectStore(context)
     const credentials = new CredentialCatalog(context.metadata, context.masterKey, context.epoch)
     const open = (access: 'signed' | 'local'): Server => {
-      const server = createGateway({ store, credentials, access, log, hostSuffixes: domains })
+      const server = createGateway({
+        store,
+        credentials,
+        access,
+        log,
+        compat,
+        hostSuffixes: domains
+      })
       count(server, counters)
       return server
     }

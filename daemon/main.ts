@@ -173,6 +173,7 @@ async function toSettings(
     host: config.s3.host,
     port: config.s3.port,
     domains: config.s3.domains,
+    compat: config.s3.compat,
     threadCount: config.gateway.threads === 0 ? os.availableParallelism() : config.gateway.threads,
     engine,
     metadataPath: join(home.metadata, engine),

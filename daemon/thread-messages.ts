@@ -3,6 +3,7 @@
  */
 
 import type { MessagePort } from 'node:worker_threads'
+import type { Compat } from '../src/gateway/compat.ts'
 import type { VolumeDescription, VolumeFaultKind } from '../src/storage/volume-set.ts'
 
 /** What every thread needs to reach metadata and volumes. */
@@ -29,6 +30,7 @@ export interface GatewaySettings {
   socketPath: string
   /** Host names under which buckets are found as subdomains. */
   domains: string[]
+  compat: Compat
   /** Bytes that writes in this thread may hold. */
   writeBufferSize: number
 }

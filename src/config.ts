@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'smol-toml'
 import { R2dError } from './errors.ts'
+import { compatModes, type Compat } from './gateway/compat.ts'
 import type { Home } from './home.ts'
 
 export interface Config {
@@ -18,6 +19,8 @@ export interface Config {
     port: number
     /** Host names that have buckets as subdomains. */
     domains: string[]
+    /** How close the endpoint keeps to R2. */
+    compat: Compat
   }
   gateway: {
     /** 0: one a core. */
@@ -78,6 +81,14 @@ export const settings = [
     read: readNames
   },
   {
+    key: 's3.compat',
+    variable: 'R2D_S3_COMPAT',
+    description: 'r2 takes what S3 clients send; strict-r2 refuses what R2 refuses',
+    default: 'r2',
+    allowed: compatModes.join(', '),
+    read: value => compatModes.find(mode => mode === value)
+  },
+  {
     key: 'gateway.threads',
     variable: 'R2D_GATEWAY_THREADS',
     description: 'Threads that serve requests; 0 is one a core',
@@ -135,16 +146,17 @@ export function loadConfig(
   }
   const domains = value('s3.domains')
   return {
+    // Those of a type were compared with what is allowed when they were read.
     s3: {
       host: String(value('s3.host')),
       port: Number(value('s3.port')),
-      domains: Array.isArray(domains) ? domains : [String(domains)]
+      domains: Array.isArray(domains) ? domains : [String(domains)],
+      compat: value('s3.compat') as Compat
     },
     gateway: {
       threads: Number(value('gateway.threads')),
       stopTimeout: Number(value('gateway.stop_timeout'))
     },
-    // Each was compared with what is allowed when it was read.
     metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
     log: { level: value('log.level') as LogLevel }
   }

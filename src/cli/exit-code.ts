@@ -47,6 +47,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_UNSUPPORTED_FORMAT':
       return 10
     case 'R2D_CONFLICT':
+    case 'R2D_TOO_MANY_WRITES':
     case 'R2D_UNAVAILABLE':
       return 75
   }

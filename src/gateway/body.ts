@@ -15,12 +15,15 @@ import {
   checksumNames,
   checksumOfHeader,
   parseChecksum,
+  readAlgorithm,
   readExpected,
   requireDigests,
+  severalChecksums,
   type ChecksumName,
   type ExpectedDigests
 } from './checksum-headers.ts'
-import { S3Error } from './s3/s3-error.ts'
+import type { Compat } from './compat.ts'
+import { notImplemented, S3Error } from './s3/s3-error.ts'
 import type { SigningContext } from './signature-v4.ts'
 
 /** What `x-amz-content-sha256` says of the body. */
@@ -40,13 +43,27 @@ export interface VerifiedBody {
 
 export interface BodyOptions {
   /** Whether the `x-amz-checksum-` headers are of the body; else they are of what it is about. */
-  hasChecksums: boolean
+  hasChecksums?: boolean
 }
 
-export function readPayload(headers: IncomingHttpHeaders): Payload {
+interface OpenBodyOptions extends BodyOptions {
+  signing: SigningContext | undefined
+  compat: Compat
+}
+
+const signedChunks: ReadonlySet<string> = new Set([
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER'
+])
+
+/** NotImplemented for the signed chunks that R2 does not take, if the endpoint is to be strict. */
+export function readPayload(headers: IncomingHttpHeaders, compat: Compat): Payload {
   const value = headers['x-amz-content-sha256']
   if (value === undefined || value === 'UNSIGNED-PAYLOAD') return { kind: 'unsigned' }
 
+  if (compat === 'strict-r2' && signedChunks.has(String(value))) {
+    throw notImplemented(String(value))
+  }
   switch (value) {
     case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD':
       return { kind: 'chunked', isSigned: true, hasTrailers: false }
@@ -69,17 +86,20 @@ export function openBody(
   headers: IncomingHttpHeaders,
   source: AsyncIterable<Uint8Array>,
   payload: Payload,
-  signing: SigningContext | undefined,
-  { hasChecksums }: BodyOptions = { hasChecksums: true }
+  { signing, compat, hasChecksums = true }: OpenBodyOptions
 ): VerifiedBody {
   const expected = readExpected(headers, { hasChecksums })
-  const size = readSize(headers, payload)
+  const size = readSize(headers, payload, compat)
   if (size !== undefined && size > putSizeMax) throw new S3Error('EntityTooLarge')
 
   const trailerName = readTrailerName(headers, payload)
   const digests: DigestName[] = Object.keys(expected) as DigestName[]
   if (payload.kind === 'sha256') digests.push('sha256')
   if (trailerName !== undefined) digests.push(trailerName)
+  const sent = checksumNames.find(name => expected[name] !== undefined)
+  if (sent !== undefined && trailerName !== undefined) throw severalChecksums()
+  const wanted = hasChecksums ? readAlgorithm(headers, sent ?? trailerName) : undefined
+  if (wanted !== undefined) digests.push(wanted)
 
   const decoder =
     payload.kind === 'chunked'
@@ -96,7 +116,7 @@ export function openBody(
     }
     const all = { ...expected, ...readTrailer(decoder, trailerName) }
     requireDigests(all, found)
-    return keep(all, found)
+    return keep([...(Object.keys(all) as DigestName[]), wanted], found)
   }
   return { chunks: size === undefined ? decoded : exactly(decoded, size), size, digests, verify }
 }
@@ -121,12 +141,16 @@ export async function readBody(
   return Buffer.concat(pieces)
 }
 
-function readSize(headers: IncomingHttpHeaders, payload: Payload): number | undefined {
+function readSize(
+  headers: IncomingHttpHeaders,
+  payload: Payload,
+  compat: Compat
+): number | undefined {
   const name = payload.kind === 'chunked' ? 'x-amz-decoded-content-length' : 'content-length'
   const value = headers[name]
   if (value === undefined) {
-    // A length is not known beforehand where the transfer itself is in chunks.
-    if (headers['transfer-encoding'] !== undefined) return undefined
+    // A length is not known beforehand where the transfer itself is in chunks. R2 wants it all the same.
+    if (headers['transfer-encoding'] !== undefined && compat === 'r2') return undefined
     throw new S3Error('MissingContentLength')
   }
   if (typeof value !== 'string' || !/^\d{1,15}$/.test(value)) {
@@ -171,12 +195,12 @@ function readTrailer(
   return found
 }
 
-/** S3 keeps the checksums that the client sent; MD5 it keeps as the ETag. */
-function keep(expected: ExpectedDigests, found: Checksums): Checksums {
+/** S3 keeps the checksums that the client sent or named; MD5 it keeps as the ETag. */
+function keep(names: readonly (DigestName | undefined)[], found: Checksums): Checksums {
   const kept: Checksums = {}
   for (const name of checksumNames) {
     const value = found[name]
-    if (expected[name] !== undefined && value !== undefined) kept[name] = value
+    if (names.includes(name) && value !== undefined) kept[name] = value
   }
   return kept
 }

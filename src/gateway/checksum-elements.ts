@@ -2,6 +2,7 @@
  * Checksums as elements of S3's XML: `ChecksumCRC32` and its like.
  */
 
+import type { ObjectInfo } from '../objects/store.ts'
 import type { Checksums } from '../metadata/object-record.ts'
 import { parseChecksum, type ChecksumName } from './checksum-headers.ts'
 import { S3Error } from './s3/s3-error.ts'
@@ -24,6 +25,16 @@ export function writeChecksumElements(checksums: Checksums, partCount?: number):
     if (value === undefined) return []
     return [[element, partCount === undefined ? value : `${value}-${partCount}`]]
   })
+}
+
+/** Undefined where there are no checksums. */
+export function checksumTypeOf({
+  checksums,
+  isComposite
+}: Pick<ObjectInfo, 'checksums' | 'isComposite'>): string | undefined {
+  if (Object.keys(checksums).length === 0) return undefined
+
+  return isComposite ? 'COMPOSITE' : 'FULL_OBJECT'
 }
 
 export function readChecksumElements(parent: Record<string, unknown>): Checksums {

@@ -36,11 +36,47 @@ export function readExpected(
   }
   if (!hasChecksums) return expected
 
-  for (const name of checksumNames) {
-    const value = headers[checksumHeader(name)]
-    if (value !== undefined) expected[name] = parseChecksum(name, String(value))
+  const present = checksumNames.filter(name => headers[checksumHeader(name)] !== undefined)
+  if (present.length > 1) throw severalChecksums()
+  for (const name of present) {
+    expected[name] = parseChecksum(name, String(headers[checksumHeader(name)]))
   }
   return expected
+}
+
+export function severalChecksums(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.'
+  )
+}
+
+const algorithmHeader = 'x-amz-sdk-checksum-algorithm'
+
+/**
+ * The algorithm that an SDK names. `sent`: whose value comes, in a header or a trailer; where none does, the checksum is
+ * computed here, and kept.
+ */
+export function readAlgorithm(
+  headers: IncomingHttpHeaders,
+  sent: ChecksumName | undefined
+): ChecksumName | undefined {
+  const value = headers[algorithmHeader]
+  if (value === undefined) return undefined
+  const name = parseAlgorithm(String(value))
+  if (sent === undefined || sent === name) return name
+
+  throw new S3Error('InvalidRequest', `Value for ${algorithmHeader} header is invalid.`)
+}
+
+export function parseAlgorithm(text: string): ChecksumName {
+  const name = checksumNames.find(each => each === text.toLowerCase())
+  if (name !== undefined) return name
+
+  throw new S3Error(
+    'InvalidRequest',
+    'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]'
+  )
 }
 
 export function parseChecksum(name: ChecksumName, value: string): Buffer {

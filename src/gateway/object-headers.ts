@@ -6,10 +6,13 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
 import type { ObjectInfo } from '../objects/store.ts'
 import { checksumHeader, checksumNames } from './checksum-headers.ts'
+import { writeCustomerKey } from './customer-key.ts'
 import { decodeWords, encodeWord } from './encoded-words.ts'
 import { S3Error } from './s3/s3-error.ts'
 
 const metaPrefix = 'x-amz-meta-'
+/** RFC 9110 section 5.6.2. */
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 
 const contentHeaders = [
   ['contentType', 'content-type'],
@@ -72,7 +75,17 @@ export function writeObjectHeaders(
     const value = info.httpMetadata[name]
     if (value !== undefined) headers[header] = value
   }
-  for (const [name, value] of info.customMetadata) headers[metaPrefix + name] = encodeWord(value)
+  let missing = 0
+  for (const [name, value] of info.customMetadata) {
+    // A Worker may have written a name that no header can have.
+    if (headerName.test(name)) headers[metaPrefix + name] = encodeWord(value)
+    else missing++
+  }
+  if (missing > 0) headers['x-amz-missing-meta'] = missing
+  if (info.tags.length > 0) headers['x-amz-tagging-count'] = info.tags.length
+  if (info.customerKeyMd5 !== undefined) {
+    Object.assign(headers, writeCustomerKey(info.customerKeyMd5))
+  }
   if (info.storageClass !== 'STANDARD') headers['x-amz-storage-class'] = info.storageClass
   if (withChecksums) Object.assign(headers, writeChecksums(info))
   return headers
@@ -101,7 +114,7 @@ export function writeChecksumValues(checksums: Checksums, partCount?: number): O
 let lastDate = { second: -1, text: '' }
 
 /** RFC 9110 section 5.6.7. Objects are written in runs: the last one's is often this one's. */
-function httpDate(time: number): string {
+export function httpDate(time: number): string {
   const second = Math.floor(time / 1000)
   if (lastDate.second !== second) lastDate = { second, text: new Date(time).toUTCString() }
 

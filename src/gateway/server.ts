@@ -12,11 +12,13 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
+import type { Compat } from './compat.ts'
+import { withHoistedHeaders } from './hoisted-headers.ts'
 import { endInTurn, inTurn } from './connection.ts'
 import { faultOfHead, headerCountMax } from './request-head.ts'
 import type { S3Response } from './s3/operation.ts'
-import { route } from './s3/route.ts'
-import { S3Error, toS3Error } from './s3/s3-error.ts'
+import { isPostPolicy, route } from './s3/route.ts'
+import { notImplemented, S3Error, toS3Error } from './s3/s3-error.ts'
 import { errorDocument } from './s3/xml.ts'
 import { authenticate, type SigningContext } from './signature-v4.ts'
 import { parseTarget } from './target.ts'
@@ -52,6 +54,7 @@ export interface GatewayOptions {
   access: 'signed' | 'local'
   /** Under which buckets are host names, such as `localhost`. */
   hostSuffixes: readonly string[]
+  compat: Compat
   log: GatewayLog
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -153,19 +156,22 @@ function requireSoundHead(
 }
 
 async function answerTo(
-  { store, credentials, access, hostSuffixes, now = Date.now }: GatewayOptions,
+  { store, credentials, access, hostSuffixes, compat, now = Date.now }: GatewayOptions,
   request: IncomingMessage,
   response: ServerResponse,
   client: { waits: boolean }
 ): Promise<S3Response> {
-  const { method = '', url = '', headers } = request
-  const target = parseTarget(url, headers.host, hostSuffixes)
+  const { method = '', url = '', headers: received } = request
+  const target = parseTarget(url, received.host, hostSuffixes)
   let signing: SigningContext | undefined
   if (access === 'signed') {
+    if (isPostPolicy(method, target, received)) {
+      throw notImplemented('Presigned post requests are not yet implemented')
+    }
     const mark = url.indexOf('?')
     const rawQuery = mark === -1 ? '' : url.slice(mark + 1)
     signing = await authenticate(
-      { method, headers, target, rawQuery },
+      { method, headers: received, target, rawQuery },
       { credentials, isLocation: async name => store.hasLocation(name), now: now() }
     )
   }
@@ -177,10 +183,12 @@ async function answerTo(
     yield* source
   }
 
-  const payload = readPayload(headers)
-  const operation = route(method, target, headers)
+  const payload = readPayload(received, compat)
+  const headers = withHoistedHeaders(received, target.query, compat)
+  const operation = route(method, target, headers, compat)
   return operation({
     store,
+    compat,
     method,
     bucket: target.bucket ?? '',
     key: target.key ?? '',
@@ -189,7 +197,11 @@ async function answerTo(
     body: options => {
       // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
       const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-      return openBody(headers, client.waits ? asked(source) : source, payload, signing, options)
+      return openBody(headers, client.waits ? asked(source) : source, payload, {
+        signing,
+        compat,
+        ...options
+      })
     }
   })
 }

@@ -10,6 +10,7 @@
 import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from '../objects/store.ts'
+import { withoutCustomerKeys } from './customer-key.ts'
 import { S3Error } from './s3/s3-error.ts'
 import type { Target } from './target.ts'
 
@@ -349,7 +350,8 @@ function deriveSigningKey(
   return key
 }
 
-function mismatch(text: string, canonical: string, signature: string): S3Error {
+function mismatch(text: string, canonicalText: string, signature: string): S3Error {
+  const canonical = withoutCustomerKeys(canonicalText)
   const bytesOf = (value: string): string => {
     return Buffer.from(value)
       .toString('hex')

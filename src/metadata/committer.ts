@@ -47,6 +47,7 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'putObject',
   'copyObject',
   'deleteObjects',
+  'setObjectTags',
   'createUpload',
   'putPart',
   'completeUpload',

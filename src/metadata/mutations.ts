@@ -6,6 +6,7 @@ import { createBucket, removeBucket, setBucketState } from './mutations/bucket.t
 import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
+import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
@@ -20,6 +21,7 @@ const registry = {
   putObject,
   copyObject,
   deleteObjects,
+  setObjectTags,
   createUpload,
   putPart,
   completeUpload,

@@ -15,11 +15,16 @@ export interface Precondition {
   /** Milliseconds since the epoch, whole seconds. */
   ifModifiedSince?: number
   ifUnmodifiedSince?: number
+  /** Of deletes: bytes, and milliseconds since the epoch in whole seconds. */
+  ifMatchSize?: number
+  ifMatchTime?: number
 }
 
 /** What a precondition looks at. Absent: there is no object. */
 export interface Validators {
   etag: string
+  /** Bytes. */
+  size: number
   /** Milliseconds since the epoch. */
   uploaded: number
 }
@@ -28,7 +33,12 @@ export type Verdict = 'holds' | 'failed' | 'not-modified'
 
 export function evaluate(precondition: Precondition, current: Validators | undefined): Verdict {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = precondition
+  const { ifMatchSize, ifMatchTime } = precondition
 
+  if (ifMatchSize !== undefined && current?.size !== ifMatchSize) return 'failed'
+  if (ifMatchTime !== undefined) {
+    if (current === undefined || wholeSeconds(current.uploaded) !== ifMatchTime) return 'failed'
+  }
   if (ifMatch !== undefined) {
     if (current === undefined || !ifMatch.some(tag => matchesStrongly(tag, current)))
       return 'failed'

@@ -82,6 +82,7 @@ async function completeOnce(
     bucketId: bucket.record.id,
     rowKey,
     precondition: options.precondition,
+    minIntervalMs: options.minIntervalMs,
     now,
     uploadRowKey,
     revision: upload.revision,

@@ -15,9 +15,12 @@ import { requireMetadataSize } from './put.ts'
 import { retryConflicts } from './retry-conflicts.ts'
 import type { CopyOptions, ObjectInfo, Precondition } from './store.ts'
 
-export async function copy(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {
-  if (options.replace !== undefined) requireMetadataSize(options.replace.customMetadata)
+interface Copied {
+  info: ObjectInfo
+  source: ObjectInfo
+}
 
+export function copy(context: StoreContext, options: CopyOptions): Promise<Copied> {
   return retryConflicts(() => copyOnce(context, options))
 }
 
@@ -28,7 +31,7 @@ export function requireSource(source: ObjectRecord, precondition: Precondition |
   throw new R2dError('R2D_PRECONDITION_FAILED', 'The precondition on the source does not hold')
 }
 
-async function copyOnce(context: StoreContext, options: CopyOptions): Promise<ObjectInfo> {
+async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Copied> {
   const sourceBucket = await context.buckets.open(options.sourceBucket)
   const bucket = await context.buckets.open(options.bucket)
   const rowKey = objectKey(bucket.record.id, normalizeKey(options.key))
@@ -36,15 +39,19 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Ob
   requireSource(source, options.sourcePrecondition)
 
   const contentKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
-  const { customerKeyMd5: _, ...kept } = source
+  const { httpMetadata, customMetadata } = options.metadataOf?.(toObjectInfo(source)) ?? source
+  requireMetadataSize(customMetadata)
+  const { customerKeyMd5: _, tags: __, ...kept } = source
   const now = context.now()
   const record: ObjectRecord = {
     ...kept,
-    ...options.replace,
+    httpMetadata,
+    customMetadata,
     ...wrapContentKey(bucket, newId(), contentKey, options.customerKey),
     key: options.key,
     uploaded: now,
-    storageClass: options.storageClass ?? bucket.record.storageClass
+    storageClass: options.storageClass ?? bucket.record.storageClass,
+    ...tagsOf(options.tags ?? source.tags)
   }
   await context.committer.mutate('copyObject', {
     sourceRowKey: objectKey(sourceBucket.record.id, normalizeKey(options.sourceKey)),
@@ -53,9 +60,14 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Ob
     bucketId: bucket.record.id,
     rowKey,
     precondition: options.precondition,
+    minIntervalMs: options.minIntervalMs,
     now,
     value: encodeObjectRecord(record)
   })
 
-  return toObjectInfo(record)
+  return { info: toObjectInfo(record), source: toObjectInfo(source) }
+}
+
+function tagsOf(tags: ObjectRecord['tags']): Pick<ObjectRecord, 'tags'> {
+  return tags === undefined || tags.length === 0 ? {} : { tags }
 }

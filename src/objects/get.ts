@@ -14,7 +14,7 @@ import { openContentKey, requireCustomerKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { slicesOf, type OpenSlice } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
-import type { GetOptions, GetResult, HeadResult, RangeRequest } from './store.ts'
+import type { GetOptions, GetResult, HeadResult, ObjectInfo, RangeRequest } from './store.ts'
 
 /** Frames that one read fetches and opens: large enough for a disk, small enough to hold for each reader. */
 const windowFrameCount = 8
@@ -46,6 +46,14 @@ export async function head(
   return (await find(context, bucketName, key, options)).outcome
 }
 
+export async function stat(
+  context: StoreContext,
+  bucketName: string,
+  key: string
+): Promise<ObjectInfo> {
+  return toObjectInfo(await readObject(context, await context.buckets.open(bucketName), key))
+}
+
 /** R2D_NO_SUCH_KEY. */
 export async function readObject(
   context: StoreContext,
@@ -62,7 +70,7 @@ async function find(
   context: StoreContext,
   bucketName: string,
   key: string,
-  { range, precondition, customerKey }: GetOptions
+  { range, partNumber, precondition, customerKey }: GetOptions
 ): Promise<{ bucket: OpenBucket; record: ObjectRecord; outcome: HeadResult }> {
   const bucket = await context.buckets.open(bucketName)
   const record = await readObject(context, bucket, key)
@@ -77,7 +85,8 @@ async function find(
     if (verdict === 'not-modified') return { bucket, record, outcome: { kind: verdict, info } }
   }
 
-  const resolved = resolve(range, record.size)
+  const resolved =
+    partNumber === undefined ? resolve(range, record.size) : resolvePart(partNumber, record)
   const outcome: HeadResult =
     resolved === undefined
       ? { kind: 'range-not-satisfiable', info }
@@ -101,6 +110,21 @@ function resolve(
   const end = Math.min(range.end ?? size - 1, size - 1)
   assert(end >= range.start, 'The gateway refuses ranges that end before they start')
   return { offset: range.start, length: end - range.start + 1 }
+}
+
+/** Parts that follow each other and have one size are one run. */
+function resolvePart(
+  partNumber: number,
+  { size, parts = [{ count: 1, size }] }: ObjectRecord
+): { offset: number; length: number } | undefined {
+  let before = partNumber - 1
+  let offset = 0
+  for (const run of parts) {
+    if (before < run.count) return { offset: offset + before * run.size, length: run.size }
+    before -= run.count
+    offset += run.count * run.size
+  }
+  return undefined
 }
 
 async function* resume(

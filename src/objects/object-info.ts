@@ -21,6 +21,7 @@ export function toObjectInfo(record: ObjectRecord): ObjectInfo {
     checksums,
     isComposite,
     partCount: record.parts?.reduce((sum, { count }) => sum + count, 0),
+    parts: record.parts ?? [],
     customerKeyMd5,
     tags: record.tags ?? []
   }

@@ -6,10 +6,11 @@ import { createBucket, deleteBucket, hasLocation, headBucket, listBuckets } from
 import type { StoreContext } from './context.ts'
 import { copy } from './copy.ts'
 import { deleteObjects } from './delete.ts'
-import { get, head } from './get.ts'
+import { get, head, stat } from './get.ts'
 import { list } from './list.ts'
 import { put } from './put.ts'
 import type { Store } from './store.ts'
+import { setTags } from './tags.ts'
 import { completeUpload } from './complete-upload.ts'
 import { listParts, listUploads } from './list-uploads.ts'
 import { abortUpload, createUpload } from './upload.ts'
@@ -25,7 +26,9 @@ export function createObjectStore(context: StoreContext): Store {
     put: (bucket, key, body, options) => put(context, bucket, key, body, options),
     get: (bucket, key, options) => get(context, bucket, key, options),
     head: (bucket, key, options) => head(context, bucket, key, options),
-    delete: (bucket, keys) => deleteObjects(context, bucket, keys),
+    stat: (bucket, key) => stat(context, bucket, key),
+    setTags: (bucket, key, tags) => setTags(context, bucket, key, tags),
+    delete: (bucket, keys, preconditions) => deleteObjects(context, bucket, keys, preconditions),
     copy: options => copy(context, options),
     list: (bucket, options) => list(context, bucket, options),
     createUpload: (bucket, key, options) => createUpload(context, bucket, key, options),

@@ -176,6 +176,7 @@ async function commit(
     bucketId: bucket.record.id,
     rowKey,
     precondition: options.precondition,
+    minIntervalMs: options.minIntervalMs,
     now,
     value: encodeObjectRecord(record),
     pages

@@ -3,7 +3,7 @@
  */
 
 import type { UploadChecksum } from '../metadata/upload-record.ts'
-import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
+import type { Checksums, HttpMetadata, PartRun, StorageClass } from '../metadata/object-record.ts'
 import type { EntityTag, Precondition } from '../metadata/precondition.ts'
 
 export type { EntityTag, Precondition, UploadChecksum }
@@ -34,6 +34,8 @@ export interface ObjectInfo {
   isComposite: boolean
   /** Of an object that was uploaded in parts: how many. */
   partCount: number | undefined
+  /** In order; empty for an object that was put whole. */
+  parts: readonly PartRun[]
   /** 16 bytes: MD5 of the key that the customer gave and is to give again. */
   customerKeyMd5: Buffer | undefined
   tags: [name: string, value: string][]
@@ -41,7 +43,18 @@ export interface ObjectInfo {
 
 export type DigestName = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme'
 
-export interface PutOptions {
+export interface ObjectMetadata {
+  httpMetadata: HttpMetadata
+  customMetadata: [name: string, value: string][]
+}
+
+/** What keeps a write away from a key. */
+export interface WriteInterval {
+  /** R2D_TOO_MANY_WRITES if the key was last written less than so many milliseconds ago. */
+  minIntervalMs?: number
+}
+
+export interface PutOptions extends WriteInterval {
   /** Bytes that `body` will yield, where the client said so. Fewer or more is the body's own error. */
   size?: number
   httpMetadata: HttpMetadata
@@ -67,6 +80,8 @@ export type RangeRequest =
 
 export interface GetOptions {
   range?: RangeRequest
+  /** From 1: only this part; an object that was put whole has one. Not together with `range`. */
+  partNumber?: number
   precondition?: Precondition
   /** 32 bytes, where the object was written with one. */
   customerKey?: Buffer | undefined
@@ -107,14 +122,16 @@ export interface ListResult {
   last: string | undefined
 }
 
-export interface CopyOptions {
+export interface CopyOptions extends WriteInterval {
   sourceBucket: string
   sourceKey: string
   sourcePrecondition?: Precondition
   bucket: string
   key: string
-  /** Replaces the source's metadata where given; absent keeps it. */
-  replace?: { httpMetadata: HttpMetadata; customMetadata: [name: string, value: string][] }
+  /** What the copy is to have, given the source; absent keeps that. Throws to refuse the source. */
+  metadataOf?: (source: ObjectInfo) => ObjectMetadata
+  /** Absent keeps the source's. */
+  tags?: [name: string, value: string][]
   storageClass?: StorageClass
   precondition?: Precondition
   /** 32 bytes: what the source was written with. */
@@ -173,7 +190,7 @@ export interface CopyPartOptions {
   customerKey?: Buffer | undefined
 }
 
-export interface CompleteUploadOptions {
+export interface CompleteUploadOptions extends WriteInterval {
   /** In ascending order of numbers, each once. */
   parts: { number: number; etag: string; checksums: Checksums }[]
   precondition?: Precondition
@@ -241,9 +258,24 @@ export interface Store {
   /** The first bytes have been read and verified when this resolves; a later failure throws from `body`. */
   get(bucket: string, key: string, options: GetOptions): Promise<GetResult>
   head(bucket: string, key: string, options: GetOptions): Promise<HeadResult>
-  /** A key that is absent counts as deleted. */
-  delete(bucket: string, keys: readonly string[]): Promise<void>
-  copy(options: CopyOptions): Promise<ObjectInfo>
+  /** What is known of an object without its customer's key. */
+  stat(bucket: string, key: string): Promise<ObjectInfo>
+  /**
+   * A key that is absent counts as deleted. `preconditions`: of the key at the same place, for the current version;
+   * resolves with the places of those that did not hold, and were left.
+   */
+  delete(
+    bucket: string,
+    keys: readonly string[],
+    preconditions?: readonly (Precondition | undefined)[]
+  ): Promise<number[]>
+  copy(options: CopyOptions): Promise<{ info: ObjectInfo; source: ObjectInfo }>
+  /** Replaces the tags of the current version, which stays what it is otherwise. None: an empty list. */
+  setTags(
+    bucket: string,
+    key: string,
+    tags: [name: string, value: string][]
+  ): Promise<{ versionId: string }>
   list(bucket: string, options: ListOptions): Promise<ListResult>
 
   /** The upload's id. */

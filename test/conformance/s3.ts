@@ -66,13 +66,13 @@ const oddKeys = [
   'x'.repeat(1024)
 ]
 
-async function bodyOf(result: { Body?: unknown }): Promise<Buffer> {
+export async function bodyOf(result: { Body?: unknown }): Promise<Buffer> {
   const pieces: Buffer[] = []
   for await (const piece of result.Body as Readable) pieces.push(piece as Buffer)
   return Buffer.concat(pieces)
 }
 
-async function refusal(
+export async function refusal(
   t: ExecutionContext,
   promise: Promise<unknown>
 ): Promise<{ name: string; status: number }> {
@@ -419,7 +419,7 @@ export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): voi
       [{ ContentMD5: 'not base64' }, 'InvalidDigest', 400],
       [{ ChecksumSHA256: createHash('sha256').update('other').digest('base64') }, 'BadDigest', 400],
       [{ StorageClass: 'GLACIER' }, 'InvalidStorageClass', 400],
-      [{ Tagging: 'a=b' }, 'NotImplemented', 501],
+      [{ GrantRead: 'id="x"' }, 'NotImplemented', 501],
       [{ Bucket: 'Not_A_Bucket' }, 'NoSuchBucket', 404]
     ]
 

@@ -27,6 +27,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     sharesPort: true,
     socketPath: socketPath(n),
     domains: [],
+    compat: 'r2' as const,
     writeBufferSize: 1 << 24
   }))
   const parts = {

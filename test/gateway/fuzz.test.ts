@@ -101,7 +101,7 @@ const parsers: [string, Parser][] = [
   ['an encoded word', text => decodeWords(`=?utf-8?q?${text}?=`)],
   ['metadata', text => readCustomMetadata({ 'x-amz-meta-a': text })],
   ['content headers', text => readHttpMetadata({ 'content-encoding': text, expires: text })],
-  ['payload', text => readPayload({ 'x-amz-content-sha256': text })],
+  ['payload', text => readPayload({ 'x-amz-content-sha256': text }, 'r2')],
   [
     'checksums',
     text =>

@@ -90,7 +90,7 @@ for (const [what, headers, onObject, onNone] of verdicts) {
   test(`a condition of ${what} is ${onObject} for the object and ${onNone} for none`, t => {
     const precondition = readPrecondition(headers) ?? {}
 
-    t.is(evaluate(precondition, { etag: 'e', uploaded }), onObject as 'holds')
+    t.is(evaluate(precondition, { etag: 'e', size: 1, uploaded }), onObject as 'holds')
     t.is(evaluate(precondition, undefined), onNone as 'holds')
   })
 }

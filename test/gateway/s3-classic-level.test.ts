@@ -1,6 +1,7 @@
 // The S3 conformance suite over a daemon in one thread over classic-level, as where there is no RocksDB.
 
 import test from 'ava'
+import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
@@ -21,4 +22,5 @@ test.after.always(async () => {
 })
 
 s3Suite(test, 'one thread over classic-level', () => endpoint)
+customerKeySuite(test, 'one thread over classic-level', () => endpoint)
 multipartSuite(test, 'one thread over classic-level', () => endpoint)

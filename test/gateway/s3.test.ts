@@ -1,6 +1,7 @@
 // The S3 conformance suite over a daemon of the default kind: RocksDB, threads, three volumes.
 
 import test from 'ava'
+import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
@@ -19,4 +20,5 @@ test.after.always(async () => {
 })
 
 s3Suite(test, 'threads over RocksDB', () => endpoint)
+customerKeySuite(test, 'threads over RocksDB', () => endpoint)
 multipartSuite(test, 'threads over RocksDB', () => endpoint)

@@ -1,24 +1,26 @@
 /**
- * ListBuckets, CreateBucket, HeadBucket, DeleteBucket, and what R2 answers to questions about a bucket.
+ * ListBuckets, CreateBucket, HeadBucket, DeleteBucket.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
  * https://developers.cloudflare.com/r2/api/s3/extensions/#listbuckets
  */
 
+import { R2dError, type ErrorCode } from '../../errors.ts'
 import { pageCountMax } from '../../limits.ts'
 import { readBody } from '../body.ts'
 import { readStorageClass } from '../object-headers.ts'
-import { owner } from './list-objects.ts'
+import type { Query } from '../target.ts'
 import {
+  isIgnored,
   readMaxKeys,
-  refuseHeaders,
   refuseQuery,
-  screenRead,
   xmlResponse,
   type S3Request,
   type S3Response
 } from './operation.ts'
+import { owner } from './owner.ts'
 import { S3Error } from './s3-error.ts'
+import { refusal, screen } from './screening.ts'
 import { elementsOf, parseDocument } from './xml.ts'
 
 const bodySizeMax = 64 * 1024
@@ -26,8 +28,12 @@ const bodySizeMax = 64 * 1024
 /** R2's names for its one region: a bucket may ask for it, and gets the default. */
 const regionAliases = new Set(['', 'auto', 'us-east-1'])
 
-export async function listBuckets({ store, query, headers }: S3Request): Promise<S3Response> {
-  refuseQuery(query, 'ListBuckets', ['prefix', 'start-after', 'continuation-token', 'max-keys'])
+/** R2's paging; S3's own parameters, which R2 refuses, say the same. */
+export async function listBuckets(request: S3Request): Promise<S3Response> {
+  const { store, query, headers, compat } = request
+  const names = ['prefix', 'start-after', 'continuation-token', 'max-keys']
+  const more = compat === 'r2' ? ['max-buckets', 'bucket-region'] : []
+  refuseQuery(query, 'ListBuckets', [...names, ...more])
   const option = (name: string): string | undefined => {
     const header = headers[`cf-${name}`]
     return typeof header === 'string' ? header : query.get(name)
@@ -36,7 +42,7 @@ export async function listBuckets({ store, query, headers }: S3Request): Promise
   const { buckets, isTruncated } = await store.listBuckets({
     prefix: option('prefix') ?? '',
     startAfter: token ?? option('start-after') ?? '',
-    limit: readMaxKeys(option('max-keys'), pageCountMax).limit
+    limit: readMaxKeys(option('max-keys') ?? query.get('max-buckets'), pageCountMax).limit
   })
 
   const last = buckets.at(-1)?.name
@@ -57,25 +63,22 @@ export async function listBuckets({ store, query, headers }: S3Request): Promise
           ]
         ])
       ],
-      owner
+      owner,
+      ['ContinuationToken', isTruncated ? last : undefined]
     ],
     paging
   )
 }
 
 export async function createBucket(request: S3Request): Promise<S3Response> {
-  const { store, bucket, query, headers } = request
-  const unsupported = [...query.keys()].filter(name => !/^x-/i.test(name))
-  if (unsupported.length > 0) {
-    const names = unsupported.map(name => `"${name}"`).join(', ')
-    throw new S3Error(
-      'InvalidArgument',
-      `Unsupported search param(s) ${names} on a PUT bucket route`
-    )
-  }
-  refuseHeaders(headers, ['x-amz-object-ownership'])
-  if (headers['x-amz-bucket-object-lock-enabled'] !== 'false') {
-    refuseHeaders(headers, ['x-amz-bucket-object-lock-enabled'])
+  const { store, bucket, query, headers, compat } = request
+  refuseParameters(query, 'PUT')
+  screen(request, 'CreateBucket')
+  const lock = headers['x-amz-bucket-object-lock-enabled'] ?? 'false'
+  if (lock !== 'false') throw refusal(headers, 'x-amz-bucket-object-lock-enabled')
+  const acl = headers['x-amz-acl'] ?? 'private'
+  if (acl !== 'private' || (compat === 'strict-r2' && headers['x-amz-acl'] !== undefined)) {
+    throw refusal(headers, 'x-amz-acl')
   }
 
   const location = await readLocation(request)
@@ -87,57 +90,49 @@ export async function createBucket(request: S3Request): Promise<S3Response> {
   return { status: 200, headers: { location: `/${bucket}` } }
 }
 
-export async function headBucket({ store, bucket, headers }: S3Request): Promise<S3Response> {
-  screenRead(headers)
+function refuseParameters(query: Query, method: 'PUT' | 'DELETE'): void {
+  const unsupported = [...query.keys()].filter(name => !isIgnored(name))
+  if (unsupported.length === 0) return
+
+  const names = unsupported.map(name => `"${name}"`).join(', ')
+  throw new S3Error(
+    'InvalidArgument',
+    `Unsupported search param(s) ${names} on a ${method} bucket route`
+  )
+}
+
+export async function headBucket(request: S3Request): Promise<S3Response> {
+  const { store, bucket } = request
+  screen(request, 'Read')
   await store.headBucket(bucket)
 
   return { status: 200, headers: { 'x-amz-bucket-region': 'auto' } }
 }
 
-export async function deleteBucket({ store, bucket }: S3Request): Promise<S3Response> {
+export async function deleteBucket({ store, bucket, query }: S3Request): Promise<S3Response> {
+  refuseParameters(query, 'DELETE')
   await store.deleteBucket(bucket)
 
   return { status: 204 }
 }
 
-export async function getBucketLocation({ store, bucket }: S3Request): Promise<S3Response> {
-  const { location } = await store.headBucket(bucket)
+/** R2's `cf-create-bucket-if-missing: true`, on what is written to. */
+export async function createBucketIfMissing({ store, bucket, headers }: S3Request): Promise<void> {
+  if (headers['cf-create-bucket-if-missing'] !== 'true') return
 
-  return xmlResponse('LocationConstraint', location.toUpperCase())
-}
-
-export async function getBucketVersioning({ store, bucket }: S3Request): Promise<S3Response> {
-  await store.headBucket(bucket)
-
-  return xmlResponse('VersioningConfiguration', [])
-}
-
-/** Always on, with a key of the bucket's own: the truthful answer is a constant. */
-export async function getBucketEncryption({ store, bucket }: S3Request): Promise<S3Response> {
-  await store.headBucket(bucket)
-
-  return xmlResponse('ServerSideEncryptionConfiguration', [
-    [
-      'Rule',
-      [
-        ['ApplyServerSideEncryptionByDefault', [['SSEAlgorithm', 'AES256']]],
-        ['BucketKeyEnabled', true]
-      ]
-    ]
-  ])
-}
-
-/** What a bucket never has, as S3 says that it has none. */
-export function absent(
-  code:
-    | 'NoSuchTagSet'
-    | 'ObjectLockConfigurationNotFoundError'
-    | 'ReplicationConfigurationNotFoundError'
-) {
-  return async ({ store, bucket }: S3Request): Promise<S3Response> => {
+  try {
     await store.headBucket(bucket)
-    throw new S3Error(code)
+  } catch (error) {
+    if (!hasCode(error, 'R2D_NO_SUCH_BUCKET')) throw error
+    await store.createBucket(bucket, {}).catch((refused: unknown) => {
+      // Somebody else was faster: it is there.
+      if (!hasCode(refused, 'R2D_BUCKET_EXISTS')) throw refused
+    })
   }
+}
+
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof R2dError && error.code === code
 }
 
 /** The location that CreateBucketConfiguration asks for, in lower case; undefined for the default. */

@@ -9,12 +9,18 @@ import { partCountMax } from '../../limits.ts'
 import type { Checksums } from '../../metadata/object-record.ts'
 import type { CompleteUploadOptions } from '../../objects/store.ts'
 import { readBody } from '../body.ts'
-import { readChecksumElements, writeChecksumElements } from '../checksum-elements.ts'
+import {
+  checksumTypeOf,
+  readChecksumElements,
+  writeChecksumElements
+} from '../checksum-elements.ts'
 import { checksumHeader, checksumNames, parseChecksum } from '../checksum-headers.ts'
 import { readPrecondition } from '../conditions.ts'
 import { parseTags } from '../conditions.ts'
-import { screenRead, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
+import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 import { elementsOf, isRecord, parseDocument } from './xml.ts'
 
 /** 10,000 parts, each with its number, ETag, every checksum, and room. */
@@ -23,8 +29,9 @@ const bodySizeMax = 8 * 1024 * 1024
 type Part = CompleteUploadOptions['parts'][number]
 
 export async function completeMultipartUpload(request: S3Request): Promise<S3Response> {
-  const { store, bucket, key, query, headers } = request
-  screenRead(headers)
+  const { store, bucket, key, query, headers, compat } = request
+  screen(request, 'CompleteMultipartUpload')
+  readCustomerKey(headers)
   const precondition = readPrecondition(headers)
   const size = readSize(headers['x-amz-mp-object-size'])
   // Its x-amz-checksum headers are of the object, not of the list that is its body.
@@ -35,7 +42,8 @@ export async function completeMultipartUpload(request: S3Request): Promise<S3Res
     {
       parts,
       checksums,
-      requiresEvenParts: false,
+      requiresEvenParts: compat === 'strict-r2',
+      ...writeIntervalOf(request),
       ...(precondition === undefined ? {} : { precondition }),
       ...(size === undefined ? {} : { size })
     }
@@ -50,16 +58,9 @@ export async function completeMultipartUpload(request: S3Request): Promise<S3Res
       ['Key', key],
       ['ETag', `"${info.etag}"`],
       ...writeChecksumElements(info.checksums, info.isComposite ? info.partCount : undefined),
-      [
-        'ChecksumType',
-        Object.keys(info.checksums).length === 0
-          ? undefined
-          : info.isComposite
-            ? 'COMPOSITE'
-            : 'FULL_OBJECT'
-      ]
+      ['ChecksumType', checksumTypeOf(info)]
     ],
-    { 'x-amz-version-id': info.versionId }
+    { 'x-amz-version-id': info.versionId, ...writeCustomerKey(info.customerKeyMd5) }
   )
 }
 

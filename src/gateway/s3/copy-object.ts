@@ -8,42 +8,47 @@
  */
 
 import { putSizeMax } from '../../limits.ts'
-import { readCopySource } from '../copy-source.ts'
-import type { CopyOptions, ObjectInfo } from '../../objects/store.ts'
+import type { ObjectInfo, ObjectMetadata } from '../../objects/store.ts'
+import { checksumTypeOf, writeChecksumElements } from '../checksum-elements.ts'
 import { readPrecondition } from '../conditions.ts'
+import { readCopySource } from '../copy-source.ts'
+import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
-import { screenWrite, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { parseTagging } from '../tags.ts'
+import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
-
-const copyHeaders = [
-  'x-amz-source-expected-bucket-owner',
-  'x-amz-tagging-directive',
-  'x-amz-checksum-algorithm',
-  'x-amz-copy-source-server-side-encryption-customer-algorithm'
-]
+import { screen } from './screening.ts'
 
 export async function copyObject(request: S3Request): Promise<S3Response> {
-  const { store, bucket, key, headers } = request
-  screenWrite(headers, copyHeaders)
+  const { store, bucket, key, headers, compat } = request
+  screen(request, 'CopyObject')
+  const customerKey = readCustomerKey(headers)
+  const sourceCustomerKey = readCustomerKey(headers, 'x-amz-copy-source-')
   const source = readCopySource(headers)
   const directive = headers['x-amz-metadata-directive'] ?? 'COPY'
   if (directive !== 'COPY' && directive !== 'REPLACE' && directive !== 'MERGE') {
     throw new S3Error('InvalidArgument', `metadata directive ${String(directive)}.`)
   }
 
-  const head = await store.head(source.bucket, source.key, {})
-  if (head.info.size > putSizeMax) throw new S3Error('EntityTooLarge')
   const sourcePrecondition = readPrecondition(headers, 'x-amz-copy-source-')
   const precondition =
     readPrecondition(headers, 'cf-copy-destination-') ?? readPrecondition(headers)
   const storageClass = readStorageClass(headers)
-  const replace = metadataOf(request, directive, head.info)
-  const info = await store.copy({
+  const tags = tagsOf(request)
+  const { info, source: copied } = await store.copy({
     sourceBucket: source.bucket,
     sourceKey: source.key,
     bucket,
     key,
-    ...(replace === undefined ? {} : { replace }),
+    customerKey,
+    sourceCustomerKey,
+    metadataOf: found => {
+      // A copy costs the same whatever its size: only R2 has a limit to keep.
+      if (compat === 'strict-r2') requireCopySize(found)
+      return metadataOf(request, directive, found)
+    },
+    ...writeIntervalOf(request),
+    ...(tags === undefined ? {} : { tags }),
     ...(sourcePrecondition === undefined ? {} : { sourcePrecondition }),
     ...(precondition === undefined ? {} : { precondition }),
     ...(storageClass === undefined ? {} : { storageClass })
@@ -53,18 +58,42 @@ export async function copyObject(request: S3Request): Promise<S3Response> {
     'CopyObjectResult',
     [
       ['ETag', `"${info.etag}"`],
-      ['LastModified', new Date(info.uploaded).toISOString()]
+      ['LastModified', new Date(info.uploaded).toISOString()],
+      ...writeChecksumElements(info.checksums, info.isComposite ? info.partCount : undefined),
+      ['ChecksumType', checksumTypeOf(info)]
     ],
-    { 'x-amz-version-id': info.versionId, 'x-amz-copy-source-version-id': head.info.versionId }
+    {
+      'x-amz-version-id': info.versionId,
+      'x-amz-copy-source-version-id': copied.versionId,
+      ...writeCustomerKey(info.customerKeyMd5)
+    }
   )
+}
+
+function requireCopySize({ size }: ObjectInfo): void {
+  if (size <= putSizeMax) return
+
+  throw new S3Error(
+    'InvalidRequest',
+    `The specified copy source is larger than the maximum allowable size for a copy source: ${putSizeMax}`
+  )
+}
+
+/** Undefined keeps the source's. */
+function tagsOf({ headers }: S3Request): [string, string][] | undefined {
+  const directive = headers['x-amz-tagging-directive'] ?? 'COPY'
+  if (directive === 'COPY') return undefined
+  if (directive === 'REPLACE') return parseTagging(headers) ?? []
+
+  throw new S3Error('InvalidArgument', 'Unknown tagging directive.')
 }
 
 function metadataOf(
   { headers }: S3Request,
   directive: 'COPY' | 'REPLACE' | 'MERGE',
   source: ObjectInfo
-): CopyOptions['replace'] {
-  if (directive === 'COPY') return undefined
+): ObjectMetadata {
+  if (directive === 'COPY') return source
   const httpMetadata = readHttpMetadata(headers)
   const customMetadata = readCustomMetadata(headers)
   if (directive === 'REPLACE') return { httpMetadata, customMetadata }

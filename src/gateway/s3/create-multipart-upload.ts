@@ -4,24 +4,34 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
  */
 
-import type { IncomingHttpHeaders } from 'node:http'
+import { hash } from 'node:crypto'
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { UploadChecksum } from '../../objects/store.ts'
-import { checksumNames } from '../checksum-headers.ts'
+import { parseAlgorithm } from '../checksum-headers.ts'
 import { readPrecondition } from '../conditions.ts'
+import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
-import { screenWrite, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { parseTagging } from '../tags.ts'
+import { createBucketIfMissing } from './buckets.ts'
+import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 
 export async function createMultipartUpload(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, headers } = request
-  screenWrite(headers)
+  screen(request, 'CreateMultipartUpload')
+  const customerKey = readCustomerKey(headers)
   const precondition = readPrecondition(headers)
   const storageClass = readStorageClass(headers)
   const checksum = readUploadChecksum(headers)
+  const tags = parseTagging(headers)
+  await createBucketIfMissing(request)
   const uploadId = await store.createUpload(bucket, key, {
     httpMetadata: readHttpMetadata(headers),
     customMetadata: readCustomMetadata(headers),
     checksum,
+    customerKey,
+    ...(tags === undefined ? {} : { tags }),
     ...(storageClass === undefined ? {} : { storageClass }),
     ...(precondition === undefined ? {} : { precondition })
   })
@@ -33,13 +43,22 @@ export async function createMultipartUpload(request: S3Request): Promise<S3Respo
       ['Key', key],
       ['UploadId', uploadId]
     ],
-    checksum === undefined
-      ? {}
-      : {
-          'x-amz-checksum-algorithm': checksum.name.toUpperCase(),
-          'x-amz-checksum-type': checksum.isComposite ? 'COMPOSITE' : 'FULL_OBJECT'
-        }
+    {
+      ...checksumHeaders(checksum),
+      ...writeCustomerKey(
+        customerKey === undefined ? undefined : hash('md5', customerKey, 'buffer')
+      )
+    }
   )
+}
+
+function checksumHeaders(checksum: UploadChecksum | undefined): OutgoingHttpHeaders {
+  if (checksum === undefined) return {}
+
+  return {
+    'x-amz-checksum-algorithm': checksum.name.toUpperCase(),
+    'x-amz-checksum-type': checksum.isComposite ? 'COMPOSITE' : 'FULL_OBJECT'
+  }
 }
 
 /** CRC-64/NVME is of the whole object only, SHA only of the parts' checksums, and of those unless asked otherwise. */
@@ -54,13 +73,7 @@ function readUploadChecksum(headers: IncomingHttpHeaders): UploadChecksum | unde
     )
   }
 
-  const name = checksumNames.find(each => each === String(algorithm).toLowerCase())
-  if (name === undefined) {
-    throw new S3Error(
-      'InvalidRequest',
-      'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]'
-    )
-  }
+  const name = parseAlgorithm(String(algorithm))
   const wanted =
     type === undefined ? (name === 'crc64nvme' ? 'FULL_OBJECT' : 'COMPOSITE') : String(type)
   const isPossible =

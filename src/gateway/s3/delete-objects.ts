@@ -7,9 +7,12 @@
  */
 
 import { pageCountMax } from '../../limits.ts'
+import type { Precondition } from '../../objects/store.ts'
 import { readBody } from '../body.ts'
-import { screenDelete, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { toDeleteCondition } from './delete-object.ts'
+import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 import { elementsOf, isRecord, parseDocument, type XmlElement } from './xml.ts'
 
 /** 1,000 keys of 1,024 bytes, each byte as a character reference at worst, with their elements. */
@@ -18,32 +21,64 @@ const bodySizeMax = 8 * 1024 * 1024
 const tagCountMax = 16 * pageCountMax
 
 export async function deleteObjects(request: S3Request): Promise<S3Response> {
-  const { store, bucket, headers } = request
-  screenDelete(headers)
+  const { store, bucket } = request
+  screen(request, 'DeleteObjects')
   await store.headBucket(bucket)
 
-  const keys = parseKeys(await readBody(request.body(), bodySizeMax))
-  await store.delete(bucket, keys)
+  const objects = parseObjects(await readBody(request.body(), bodySizeMax))
+  const keys = objects.map(({ key }) => key)
+  const refused = await store.delete(
+    bucket,
+    keys,
+    objects.map(({ precondition }) => precondition)
+  )
 
-  const deleted = keys.map((key): XmlElement => ['Deleted', [['Key', key]]])
-  return xmlResponse('DeleteResult', deleted)
+  const left = new Set(refused)
+  return xmlResponse(
+    'DeleteResult',
+    keys.map((key, index) => (left.has(index) ? notDeleted(key) : ['Deleted', [['Key', key]]]))
+  )
 }
 
-function parseKeys(body: Buffer): string[] {
+function notDeleted(key: string): XmlElement {
+  const { code, message } = new S3Error('PreconditionFailed')
+
+  return [
+    'Error',
+    [
+      ['Key', key],
+      ['Code', code],
+      ['Message', message]
+    ]
+  ]
+}
+
+function parseObjects(body: Buffer): { key: string; precondition: Precondition | undefined }[] {
   const root = parseDocument(body, 'Delete', tagCountMax)
   const [quiet = 'false', ...others] = elementsOf(root, 'Quiet')
   if ((quiet !== 'true' && quiet !== 'false') || others.length > 0) {
     throw new S3Error('MalformedXML')
   }
 
-  const keys = elementsOf(root, 'Object').map(object => {
-    const found = isRecord(object) ? elementsOf(object, 'Key') : []
-    const [key] = found
-    if (found.length !== 1 || typeof key !== 'string' || key === '') {
-      throw new S3Error('MalformedXML')
-    }
-    return key
+  const objects = elementsOf(root, 'Object').map(object => {
+    if (!isRecord(object)) throw new S3Error('MalformedXML')
+    const key = textOf(object, 'Key')
+    if (key === undefined || key === '') throw new S3Error('MalformedXML')
+    const precondition = toDeleteCondition({
+      etag: textOf(object, 'ETag'),
+      size: textOf(object, 'Size'),
+      time: textOf(object, 'LastModifiedTime')
+    })
+    return { key, precondition }
   })
-  if (keys.length === 0 || keys.length > pageCountMax) throw new S3Error('MalformedXML')
-  return keys
+  if (objects.length === 0 || objects.length > pageCountMax) throw new S3Error('MalformedXML')
+  return objects
+}
+
+function textOf(parent: Record<string, unknown>, name: string): string | undefined {
+  const [text, ...others] = elementsOf(parent, name)
+  if (text === undefined) return undefined
+  if (typeof text !== 'string' || others.length > 0) throw new S3Error('MalformedXML')
+
+  return text
 }

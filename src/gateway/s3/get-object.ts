@@ -1,5 +1,5 @@
 /**
- * GetObject and HeadObject: `GET` and `HEAD /{bucket}/{key}`.
+ * GetObject and HeadObject: `GET` and `HEAD /{bucket}/{key}`, whole, by range, or by part (`?partNumber=N`).
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
@@ -8,10 +8,13 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { GetOptions, HeadResult } from '../../objects/store.ts'
 import { readPrecondition } from '../conditions.ts'
+import { readCustomerKey } from '../customer-key.ts'
 import { writeObjectHeaders } from '../object-headers.ts'
+import { parsePartNumber } from '../part-number.ts'
 import { parseRange } from '../range.ts'
-import { screenRead, type S3Request, type S3Response } from './operation.ts'
+import type { S3Request, S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 
 /** Query parameters that set a header of the answer. */
 const overrides = [
@@ -25,40 +28,58 @@ const overrides = [
 
 export async function getObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key } = request
-  const result = await store.get(bucket, key, readOptions(request))
-  const { status, headers } = describe(request, result)
+  const options = readOptions(request)
+  const result = await store.get(bucket, key, options)
+  const { status, headers } = describe(request, options, result)
 
   return result.kind === 'object' ? { status, headers, body: result.body } : { status, headers }
 }
 
+/** Answers as GetObject would, a range and a part too, without the body. */
 export async function headObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key } = request
+  const options = readOptions(request)
 
-  return describe(request, await store.head(bucket, key, readOptions(request)))
+  return describe(request, options, await store.head(bucket, key, options))
 }
 
-function readOptions({ headers }: S3Request): GetOptions {
-  screenRead(headers)
+function readOptions(request: S3Request): GetOptions {
+  const { headers, query } = request
+  screen(request, 'Read')
+  const customerKey = readCustomerKey(headers)
   const precondition = readPrecondition(headers)
   const range = headers.range === undefined ? undefined : parseRange(headers.range)
+  const part = query.get('partNumber')
+  const partNumber = part === undefined ? undefined : parsePartNumber(part)
+  if (partNumber !== undefined && range !== undefined) {
+    throw new S3Error(
+      'InvalidRequest',
+      'Cannot specify both Range header and partNumber query parameter'
+    )
+  }
 
   return {
+    ...(customerKey === undefined ? {} : { customerKey }),
     ...(precondition === undefined ? {} : { precondition }),
-    ...(range === undefined ? {} : { range })
+    ...(range === undefined ? {} : { range }),
+    ...(partNumber === undefined ? {} : { partNumber })
   }
 }
 
 function describe(
   { headers: asked, query }: S3Request,
+  { range, partNumber }: GetOptions,
   result: HeadResult
 ): { status: number; headers: OutgoingHttpHeaders } {
-  if (result.kind === 'range-not-satisfiable') throw new S3Error('InvalidRange')
+  if (result.kind === 'range-not-satisfiable') {
+    throw new S3Error(partNumber === undefined ? 'InvalidRange' : 'InvalidPartNumber')
+  }
 
-  const isPart = asked.range !== undefined
-  // Without a body there is nothing that they could be checked against, and SDKs would try.
-  const hasWhole = result.kind === 'object' && !isPart
-  const withChecksums = hasWhole && String(asked['x-amz-checksum-mode']).toUpperCase() === 'ENABLED'
+  const isWhole = result.kind === 'object' && range === undefined && partNumber === undefined
+  // A client would hold them against the bytes that it gets: they are of all of them.
+  const withChecksums = isWhole && String(asked['x-amz-checksum-mode']).toUpperCase() === 'ENABLED'
   const headers = writeObjectHeaders(result.info, { withChecksums })
+  if (partNumber !== undefined) headers['x-amz-mp-parts-count'] = result.info.partCount ?? 1
   for (const [name, header] of overrides) {
     const value = query.get(name)
     if (value !== undefined) headers[header] = requireHeaderValue(name, value)
@@ -67,7 +88,8 @@ function describe(
 
   const { offset, length, info } = result
   headers['content-length'] = length
-  if (!isPart) return { status: 200, headers }
+  // The only part of an empty object cannot be written as a range.
+  if (isWhole || length === 0) return { status: 200, headers }
   headers['content-range'] = `bytes ${offset}-${offset + length - 1}/${info.size}`
   return { status: 206, headers }
 }

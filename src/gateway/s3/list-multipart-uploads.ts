@@ -5,16 +5,17 @@
  */
 
 import { pageCountMax } from '../../limits.ts'
-import { commonPrefixes, owner, readEncoding } from './list-objects.ts'
+import { commonPrefixes, readEncoding } from './list-objects.ts'
 import { checksumKind } from './list-parts.ts'
 import {
   readMaxKeys,
   refuseQuery,
-  screenRead,
   xmlResponse,
   type S3Request,
   type S3Response
 } from './operation.ts'
+import { owner } from './owner.ts'
+import { screen } from './screening.ts'
 import type { XmlElement } from './xml.ts'
 
 const names = [
@@ -28,8 +29,8 @@ const names = [
 ]
 
 export async function listMultipartUploads(request: S3Request): Promise<S3Response> {
-  const { store, bucket, query, headers } = request
-  screenRead(headers)
+  const { store, bucket, query } = request
+  screen(request, 'Read')
   refuseQuery(query, 'ListMultipartUploads', names)
   const encode = readEncoding(query)
   const { asked, limit } = readMaxKeys(query.get('max-uploads'), pageCountMax)

@@ -13,12 +13,13 @@ import type { Query } from '../target.ts'
 import {
   readMaxKeys,
   refuseQuery,
-  screenRead,
   xmlResponse,
   type S3Request,
   type S3Response
 } from './operation.ts'
+import { owner } from './owner.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 import type { XmlElement } from './xml.ts'
 
 const firstNames = ['prefix', 'delimiter', 'marker', 'max-keys', 'encoding-type']
@@ -36,8 +37,8 @@ const secondNames = [
 const tokenLabel = 'r2d1:'
 
 export async function listObjects(request: S3Request): Promise<S3Response> {
-  const { store, bucket, query, headers } = request
-  screenRead(headers)
+  const { store, bucket, query } = request
+  screen(request, 'Read')
   if (query.has('continuation-token')) {
     throw new S3Error('InvalidArgument', 'continuation-token not supported in ListObjects')
   }
@@ -61,8 +62,8 @@ export async function listObjects(request: S3Request): Promise<S3Response> {
 }
 
 export async function listObjectsV2(request: S3Request): Promise<S3Response> {
-  const { store, bucket, query, headers } = request
-  screenRead(headers)
+  const { store, bucket, query } = request
+  screen(request, 'Read')
   const version = query.get('list-type') ?? ''
   if (version !== '2') throw notImplemented(`ListObjectsV${version}`)
   refuseQuery(query, 'ListObjectsV2', secondNames)
@@ -131,14 +132,6 @@ function contents(
     return ['Contents', withOwner ? [...elements, owner] : elements]
   })
 }
-
-export const owner: readonly [string, XmlElement[]] = [
-  'Owner',
-  [
-    ['ID', 'r2d'],
-    ['DisplayName', 'r2d']
-  ]
-]
 
 export function commonPrefixes(
   { prefixes }: Pick<ListResult, 'prefixes'>,

@@ -7,20 +7,15 @@
 import { pageCountMax } from '../../limits.ts'
 import type { UploadChecksum } from '../../objects/store.ts'
 import { writeChecksumElements } from '../checksum-elements.ts'
-import { owner } from './list-objects.ts'
-import {
-  readMaxKeys,
-  screenRead,
-  xmlResponse,
-  type S3Request,
-  type S3Response
-} from './operation.ts'
+import { readMaxKeys, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { owner } from './owner.ts'
 import { S3Error } from './s3-error.ts'
+import { screen } from './screening.ts'
 import type { XmlElement } from './xml.ts'
 
 export async function listParts(request: S3Request): Promise<S3Response> {
-  const { store, bucket, key, query, headers } = request
-  screenRead(headers)
+  const { store, bucket, key, query } = request
+  screen(request, 'Read')
   const { asked, limit } = readMaxKeys(query.get('max-parts'), pageCountMax)
   const after = readMarker(query.get('part-number-marker'))
   const uploadId = query.get('uploadId') ?? ''

@@ -13,6 +13,7 @@ import { R2dError, type ErrorCode } from '../../errors.ts'
 const codes = {
   AccessDenied: [403, 'Access Denied'],
   BadDigest: [400, 'The checksum you specified did not match what we received.'],
+  BadRequest: [400, 'Bad Request'],
   BucketAlreadyOwnedByYou: [
     409,
     'Your previous request to create the named bucket succeeded and you already own it.'
@@ -33,14 +34,20 @@ const codes = {
   InvalidArgument: [400, 'Invalid Argument'],
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidDigest: [400, 'The checksum or Content-MD5 you specified is not valid.'],
+  InvalidEncryptionAlgorithmError: [
+    400,
+    'The encryption request that you specified is not valid. The valid value is AES256.'
+  ],
   InvalidLocationConstraint: [400, 'The specified location constraint is not valid.'],
   InvalidMaxKeys: [400, 'MaxKeys params must be positive integer <= 1000.'],
   InvalidObjectName: [400, 'The specified object name is not valid.'],
   InvalidPart: [400, 'One or more of the specified parts could not be found.'],
+  InvalidPartNumber: [416, 'The requested partnumber is not satisfiable'],
   InvalidRange: [416, 'The requested range is not satisfiable'],
   InvalidRegionName: [400, 'The region name is not valid.'],
   InvalidRequest: [400, 'Invalid Request'],
   InvalidStorageClass: [400, 'The storage class specified is not valid.'],
+  InvalidTag: [400, 'The tag provided was not a valid tag.'],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   MalformedXML: [
     400,
@@ -73,6 +80,7 @@ const codes = {
     403,
     'The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.'
   ],
+  TooManyRequests: [429, 'Reduce your concurrent request rate for the same object.'],
   Unauthorized: [401, 'Unauthorized'],
   XAmzContentSHA256Mismatch: [
     400,
@@ -122,6 +130,7 @@ const translations: Record<ErrorCode, Translation> = {
   R2D_INVALID_RANGE: 'InvalidRange',
   R2D_BAD_DIGEST: { code: 'BadDigest', hasReason: true },
   R2D_PRECONDITION_FAILED: 'PreconditionFailed',
+  R2D_TOO_MANY_WRITES: 'TooManyRequests',
   R2D_CUSTOMER_KEY_MISSING: { code: 'InvalidRequest', hasReason: true },
   R2D_CUSTOMER_KEY_UNEXPECTED: { code: 'InvalidRequest', hasReason: true },
   R2D_CUSTOMER_KEY_WRONG: 'AccessDenied',

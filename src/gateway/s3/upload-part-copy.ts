@@ -9,16 +9,18 @@
 
 import { readPrecondition } from '../conditions.ts'
 import { readCopySource } from '../copy-source.ts'
+import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { writeChecksumElements } from '../checksum-elements.ts'
 import { readPartNumber } from '../part-number.ts'
-import { refuseHeaders, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
-
-const refused = ['x-amz-expected-bucket-owner', 'x-amz-source-expected-bucket-owner']
+import { screen } from './screening.ts'
 
 export async function uploadPartCopy(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, query, headers } = request
-  refuseHeaders(headers, refused)
+  screen(request, 'UploadPartCopy')
+  const customerKey = readCustomerKey(headers)
+  const sourceCustomerKey = readCustomerKey(headers, 'x-amz-copy-source-')
   const partNumber = readPartNumber(query)
   const uploadId = query.get('uploadId') ?? ''
   const source = readCopySource(headers)
@@ -30,15 +32,21 @@ export async function uploadPartCopy(request: S3Request): Promise<S3Response> {
       sourceBucket: source.bucket,
       sourceKey: source.key,
       ...(range === undefined ? {} : { range }),
-      ...(sourcePrecondition === undefined ? {} : { sourcePrecondition })
+      ...(sourcePrecondition === undefined ? {} : { sourcePrecondition }),
+      customerKey,
+      sourceCustomerKey
     }
   )
 
-  return xmlResponse('CopyPartResult', [
-    ['ETag', `"${part.etag}"`],
-    ['LastModified', new Date(part.uploaded).toISOString()],
-    ...writeChecksumElements(part.checksums)
-  ])
+  return xmlResponse(
+    'CopyPartResult',
+    [
+      ['ETag', `"${part.etag}"`],
+      ['LastModified', new Date(part.uploaded).toISOString()],
+      ...writeChecksumElements(part.checksums)
+    ],
+    writeCustomerKey(part.customerKeyMd5)
+  )
 }
 
 function readSourceRange(

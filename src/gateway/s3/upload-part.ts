@@ -4,17 +4,21 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
  */
 
+import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { writeChecksumValues } from '../object-headers.ts'
 import { readPartNumber } from '../part-number.ts'
-import { refuseHeaders, type S3Request, type S3Response } from './operation.ts'
+import type { S3Request, S3Response } from './operation.ts'
+import { screen } from './screening.ts'
 
 export async function uploadPart(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, query, headers } = request
-  refuseHeaders(headers, ['x-amz-expected-bucket-owner', 'x-amz-server-side-encryption'])
+  screen(request, 'UploadPart')
+  const customerKey = readCustomerKey(headers)
   const partNumber = readPartNumber(query)
   const uploadId = query.get('uploadId') ?? ''
   const { chunks, size, digests, verify } = request.body()
   const part = await store.uploadPart({ bucket, key, uploadId, partNumber }, chunks, {
+    customerKey,
     digests,
     verify,
     ...(size === undefined ? {} : { size })
@@ -22,6 +26,10 @@ export async function uploadPart(request: S3Request): Promise<S3Response> {
 
   return {
     status: 200,
-    headers: { etag: `"${part.etag}"`, ...writeChecksumValues(part.checksums) }
+    headers: {
+      etag: `"${part.etag}"`,
+      ...writeChecksumValues(part.checksums),
+      ...writeCustomerKey(part.customerKeyMd5)
+    }
   }
 }

@@ -11,7 +11,12 @@ export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
 /** Content of an element: text, or the elements in it. Undefined leaves the element out. */
 export type XmlContent = string | number | boolean | XmlElement[]
-export type XmlElement = readonly [name: string, content: XmlContent | undefined]
+/** `attributes` is written as it is: a blank, then what stands in the tag. */
+export type XmlElement = readonly [
+  name: string,
+  content: XmlContent | undefined,
+  attributes?: string
+]
 
 export function document(root: string, content: XmlElement[] | string): Buffer {
   const inside = typeof content === 'string' ? escape(content) : content.map(element).join('')
@@ -26,11 +31,11 @@ export function errorDocument({ code, message, detail }: S3Error): Buffer {
   return Buffer.from(`${xmlDeclaration}<Error>${elements.map(element).join('')}</Error>`)
 }
 
-function element([name, content]: XmlElement): string {
+function element([name, content, attributes = '']: XmlElement): string {
   if (content === undefined) return ''
   const inside = Array.isArray(content) ? content.map(element).join('') : escape(String(content))
 
-  return `<${name}>${inside}</${name}>`
+  return `<${name}${attributes}>${inside}</${name}>`
 }
 
 const escapes: Record<string, string> = {

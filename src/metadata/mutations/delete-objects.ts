@@ -3,6 +3,7 @@
  */
 
 import { decodeObjectRecord } from '../object-record.ts'
+import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
 import { discard, requireBucket } from './put-object.ts'
 
@@ -11,26 +12,36 @@ export interface DeleteObjects {
   bucketId: Buffer
   /** Row keys; one that is absent counts as deleted. */
   rowKeys: Buffer[]
+  /** For the key at the same place: one that does not hold for its current version leaves it. */
+  preconditions?: readonly (Precondition | undefined)[] | undefined
   /** Milliseconds since the epoch. */
   now: number
 }
 
+/** The places of those whose precondition did not hold. */
 export async function deleteObjects(
   transaction: Transaction,
-  { bucket, bucketId, rowKeys, now }: DeleteObjects
-): Promise<void> {
+  { bucket, bucketId, rowKeys, preconditions, now }: DeleteObjects
+): Promise<number[]> {
   await requireBucket(transaction, { bucket, bucketId })
 
   const rows = await transaction.getMany(rowKeys)
   const seen = new Set<string>()
+  const refused: number[] = []
   for (const [index, rowKey] of rowKeys.entries()) {
-    const row = rows[index]
     const name = rowKey.toString('latin1')
-    if (row === undefined || seen.has(name)) continue
+    const row = seen.has(name) ? undefined : rows[index]
+    const record = row && decodeObjectRecord(row.value)
+    const precondition = preconditions?.[index]
+    if (precondition !== undefined && evaluate(precondition, record) !== 'holds') {
+      refused.push(index)
+      continue
+    }
+    if (record === undefined) continue
     seen.add(name)
 
-    const { versionId, manifest } = decodeObjectRecord(row.value)
-    discard(transaction, versionId, manifest, now)
+    discard(transaction, record.versionId, record.manifest, now)
     transaction.delete(rowKey)
   }
+  return refused
 }

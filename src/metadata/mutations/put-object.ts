@@ -39,6 +39,8 @@ export interface Destination {
   /** The object's row key. */
   rowKey: Buffer
   precondition?: Precondition | undefined
+  /** R2D_TOO_MANY_WRITES if the current version is not as old as this, milliseconds. */
+  minIntervalMs?: number | undefined
   /** Milliseconds since the epoch. */
   now: number
 }
@@ -72,10 +74,13 @@ export async function replaceObject(
   destination: Destination,
   value: Buffer
 ): Promise<void> {
-  const { rowKey, now } = destination
+  const { rowKey, minIntervalMs = 0, now } = destination
   await requireBucket(transaction, destination)
 
   const current = await requirePrecondition(transaction, destination)
+  if (current !== undefined && Math.abs(now - current.uploaded) < minIntervalMs) {
+    throw new R2dError('R2D_TOO_MANY_WRITES', 'The key was written less than a second ago')
+  }
 
   if (current !== undefined) discard(transaction, current.versionId, current.manifest, now)
   transaction.put(rowKey, value)

@@ -1,0 +1,73 @@
+/**
+ * Headers that a presigned URL carries in its query, where the signer has moved them: they are as good as sent.
+ *
+ * Some SDKs sign the checksum of the empty body that they had at that time into the URL of an upload. R2 holds what is
+ * uploaded against it, and refuses it; a client that wants to upload something cannot have meant that.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+ */
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { Digests } from '../objects/digests.ts'
+import { checksumHeader, checksumNames } from './checksum-headers.ts'
+import type { Compat } from './compat.ts'
+import type { Query } from './target.ts'
+
+const algorithmHeader = 'x-amz-sdk-checksum-algorithm'
+
+/** Those that R2 is known to take from a query. */
+const strictNames: ReadonlySet<string> = new Set([
+  algorithmHeader,
+  ...checksumNames.map(checksumHeader)
+])
+
+const otherNames: ReadonlySet<string> = new Set([
+  'x-amz-acl',
+  'x-amz-checksum-mode',
+  'x-amz-expected-bucket-owner',
+  'x-amz-metadata-directive',
+  'x-amz-storage-class',
+  'x-amz-tagging'
+])
+const metaPrefix = 'x-amz-meta-'
+
+/** A header that was sent beats one in the query. */
+export function withHoistedHeaders(
+  headers: IncomingHttpHeaders,
+  query: Query,
+  compat: Compat
+): IncomingHttpHeaders {
+  if (headers.authorization !== undefined || !query.has('X-Amz-Signature')) return headers
+
+  const all = { ...headers }
+  for (const [parameter, value] of query) {
+    const name = parameter.toLowerCase()
+    if (all[name] !== undefined || !isHeader(name, compat)) continue
+    // As Node.js gives the bytes of a header.
+    all[name] = Buffer.from(value).toString('latin1')
+  }
+  return compat === 'r2' ? withoutEmptyChecksum(all, query) : all
+}
+
+function isHeader(name: string, compat: Compat): boolean {
+  if (strictNames.has(name)) return true
+
+  return compat === 'r2' && (otherNames.has(name) || name.startsWith(metaPrefix))
+}
+
+function withoutEmptyChecksum(headers: IncomingHttpHeaders, query: Query): IncomingHttpHeaders {
+  if (headers['content-length'] === '0') return headers
+
+  const kept = { ...headers }
+  for (const name of checksumNames) {
+    const header = checksumHeader(name)
+    if (!query.has(header) || query.get(header) !== emptyChecksum(name)) continue
+    Reflect.deleteProperty(kept, header)
+    Reflect.deleteProperty(kept, algorithmHeader)
+  }
+  return kept
+}
+
+function emptyChecksum(name: (typeof checksumNames)[number]): string | undefined {
+  return new Digests([name]).finish()[name]?.toString('base64')
+}
