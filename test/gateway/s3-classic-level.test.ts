@@ -3,6 +3,7 @@
 import test from 'ava'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
+import { readSuite } from '../conformance/reads.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
 
@@ -24,3 +25,4 @@ test.after.always(async () => {
 s3Suite(test, 'one thread over classic-level', () => endpoint)
 customerKeySuite(test, 'one thread over classic-level', () => endpoint)
 multipartSuite(test, 'one thread over classic-level', () => endpoint)
+readSuite(test, 'one thread over classic-level', () => endpoint)

@@ -3,6 +3,7 @@
 import test from 'ava'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
+import { readSuite } from '../conformance/reads.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
 
@@ -22,3 +23,4 @@ test.after.always(async () => {
 s3Suite(test, 'threads over RocksDB', () => endpoint)
 customerKeySuite(test, 'threads over RocksDB', () => endpoint)
 multipartSuite(test, 'threads over RocksDB', () => endpoint)
+readSuite(test, 'threads over RocksDB', () => endpoint)
