@@ -15,13 +15,9 @@ import type { Query } from './target.ts'
 
 const algorithmHeader = 'x-amz-sdk-checksum-algorithm'
 
-/** Those that R2 is known to take from a query. */
-const strictNames: ReadonlySet<string> = new Set([
+const names: ReadonlySet<string> = new Set([
   algorithmHeader,
-  ...checksumNames.map(checksumHeader)
-])
-
-const otherNames: ReadonlySet<string> = new Set([
+  ...checksumNames.map(checksumHeader),
   'x-amz-acl',
   'x-amz-checksum-mode',
   'x-amz-expected-bucket-owner',
@@ -42,17 +38,15 @@ export function withHoistedHeaders(
   const all = { ...headers }
   for (const [parameter, value] of query) {
     const name = parameter.toLowerCase()
-    if (all[name] !== undefined || !isHeader(name, compat)) continue
+    if (all[name] !== undefined || !isHeader(name)) continue
     // As Node.js gives the bytes of a header.
     all[name] = Buffer.from(value).toString('latin1')
   }
   return compat === 'r2' ? withoutEmptyChecksum(all, query) : all
 }
 
-function isHeader(name: string, compat: Compat): boolean {
-  if (strictNames.has(name)) return true
-
-  return compat === 'r2' && (otherNames.has(name) || name.startsWith(metaPrefix))
+function isHeader(name: string): boolean {
+  return names.has(name) || name.startsWith(metaPrefix)
 }
 
 function withoutEmptyChecksum(headers: IncomingHttpHeaders, query: Query): IncomingHttpHeaders {

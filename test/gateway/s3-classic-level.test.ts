@@ -1,6 +1,9 @@
 // The S3 conformance suite over a daemon in one thread over classic-level, as where there is no RocksDB.
 
 import test from 'ava'
+import { checksumSuite } from '../conformance/checksums.ts'
+import { copySuite } from '../conformance/copies.ts'
+import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { readSuite } from '../conformance/reads.ts'
@@ -26,3 +29,6 @@ s3Suite(test, 'one thread over classic-level', () => endpoint)
 customerKeySuite(test, 'one thread over classic-level', () => endpoint)
 multipartSuite(test, 'one thread over classic-level', () => endpoint)
 readSuite(test, 'one thread over classic-level', () => endpoint)
+checksumSuite(test, 'one thread over classic-level', () => endpoint)
+copySuite(test, 'one thread over classic-level', () => endpoint)
+extraSuite(test, 'one thread over classic-level', () => endpoint)

@@ -1,6 +1,9 @@
 // The S3 conformance suite over a daemon of the default kind: RocksDB, threads, three volumes.
 
 import test from 'ava'
+import { checksumSuite } from '../conformance/checksums.ts'
+import { copySuite } from '../conformance/copies.ts'
+import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { readSuite } from '../conformance/reads.ts'
@@ -24,3 +27,6 @@ s3Suite(test, 'threads over RocksDB', () => endpoint)
 customerKeySuite(test, 'threads over RocksDB', () => endpoint)
 multipartSuite(test, 'threads over RocksDB', () => endpoint)
 readSuite(test, 'threads over RocksDB', () => endpoint)
+checksumSuite(test, 'threads over RocksDB', () => endpoint)
+copySuite(test, 'threads over RocksDB', () => endpoint)
+extraSuite(test, 'threads over RocksDB', () => endpoint)
