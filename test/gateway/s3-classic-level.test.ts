@@ -7,6 +7,7 @@ import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { readSuite } from '../conformance/reads.ts'
+import { screeningSuite } from '../conformance/screening.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
 
@@ -32,3 +33,4 @@ readSuite(test, 'one thread over classic-level', () => endpoint)
 checksumSuite(test, 'one thread over classic-level', () => endpoint)
 copySuite(test, 'one thread over classic-level', () => endpoint)
 extraSuite(test, 'one thread over classic-level', () => endpoint)
+screeningSuite(test, 'one thread over classic-level', () => endpoint)

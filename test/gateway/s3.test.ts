@@ -7,6 +7,7 @@ import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
 import { readSuite } from '../conformance/reads.ts'
+import { screeningSuite } from '../conformance/screening.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
 
@@ -30,3 +31,4 @@ readSuite(test, 'threads over RocksDB', () => endpoint)
 checksumSuite(test, 'threads over RocksDB', () => endpoint)
 copySuite(test, 'threads over RocksDB', () => endpoint)
 extraSuite(test, 'threads over RocksDB', () => endpoint)
+screeningSuite(test, 'threads over RocksDB', () => endpoint)
