@@ -27,10 +27,11 @@ export default class Stat extends R2dCommand {
         ['etag', etag],
         ['modified', modified],
         ['content-type', contentType],
-        ...Object.entries(headers),
+        ...Object.entries(headers).map(([name, value]) => [name.replace('x-amz-', ''), value]),
         ...Object.entries(metadata).map(([name, value]) => [`meta ${name}`, value])
       ]
-      for (const [name = '', value = ''] of lines) this.log(`${name.padEnd(20)}${value}`)
+      const width = Math.max(...lines.map(([name = '']) => name.length)) + 2
+      for (const [name = '', value = ''] of lines) this.log(`${name.padEnd(width)}${value}`)
       return { ...address, ...detail }
     } finally {
       client.close()

@@ -35,6 +35,7 @@ export interface ObjectDetail {
   /** ISO 8601. */
   modified: string
   contentType: string
+  /** Content headers, storage class, checksums, and how many tags. */
   headers: Record<string, string>
   metadata: Record<string, string>
 }
@@ -130,7 +131,10 @@ export class ObjectClient {
   }
 
   async head(bucket: string, key: string): Promise<ObjectDetail> {
-    const { headers } = await drain(await this.#send('HEAD', pathOf(bucket, key)))
+    const asked = { 'x-amz-checksum-mode': 'ENABLED' }
+    const { headers } = await drain(
+      await this.#send('HEAD', pathOf(bucket, key), {}, { headers: asked })
+    )
     return toDetail(headers)
   }
 
@@ -269,13 +273,14 @@ function toObjectEntry(entry: NonNullable<ListDocument['Contents']>[number]): Ob
   }
 }
 
-const contentHeaders = [
+const shownHeaders = [
   'cache-control',
   'content-disposition',
   'content-encoding',
   'content-language',
   'expires',
-  'x-amz-storage-class'
+  'x-amz-storage-class',
+  'x-amz-tagging-count'
 ]
 
 function toDetail(headers: IncomingHttpHeaders): ObjectDetail {
@@ -286,7 +291,9 @@ function toDetail(headers: IncomingHttpHeaders): ObjectDetail {
     etag: unquote(headers.etag),
     modified: new Date(headers['last-modified'] ?? 0).toISOString(),
     contentType: headers['content-type'] ?? '',
-    headers: Object.fromEntries(found.filter(([name]) => contentHeaders.includes(name))),
+    headers: Object.fromEntries(
+      found.filter(([name]) => shownHeaders.includes(name) || name.startsWith('x-amz-checksum-'))
+    ),
     metadata: Object.fromEntries(
       found
         .filter(([name]) => name.startsWith('x-amz-meta-'))

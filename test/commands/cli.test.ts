@@ -12,6 +12,7 @@ import test, { type ExecutionContext } from 'ava'
 import {
   DaemonProcess,
   environmentOf,
+  localRequest,
   makeDaemonHome,
   removeHome,
   root
@@ -153,6 +154,17 @@ test('what is known of an object and a bucket is shown, as text and as JSON', as
 
   t.regex(await ok(t, 'stat', `${bucket}/f`), /^etag +5d41402abc4b2a76b9719d911017c592$/m)
   t.like(JSON.parse(await ok(t, 'stat', `${bucket}/f`, '--json')), { size: 5, bucket, key: 'f' })
+  const [socket = ''] = daemon.status.sockets
+  await localRequest(socket, 'PUT', `/${bucket}/tagged`, Buffer.from('123456789'), {
+    'x-amz-sdk-checksum-algorithm': 'CRC32',
+    'x-amz-storage-class': 'STANDARD_IA',
+    'x-amz-tagging': 'a=1&b=2'
+  })
+  const shown = await ok(t, 'stat', `${bucket}/tagged`)
+  t.regex(shown, /^checksum-crc32 +y\/Q5Jg==$/m)
+  t.regex(shown, /^storage-class +STANDARD_IA$/m)
+  t.regex(shown, /^tagging-count +2$/m)
+  await ok(t, 'rm', `${bucket}/tagged`)
   t.like(JSON.parse(await ok(t, 'bucket', 'info', bucket, '--json')), {
     name: bucket,
     location: 'local',
