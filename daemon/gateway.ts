@@ -46,7 +46,8 @@ export class Gateway {
         credentials,
         access,
         log,
-        compat,
+        // What comes by the socket is r2d's own command line, which is not what is tested for production.
+        compat: access === 'local' ? 'r2' : compat,
         hostSuffixes: domains
       })
       count(server, counters)

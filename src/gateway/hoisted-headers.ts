@@ -15,17 +15,17 @@ import type { Query } from './target.ts'
 
 const algorithmHeader = 'x-amz-sdk-checksum-algorithm'
 
-const names: ReadonlySet<string> = new Set([
-  algorithmHeader,
-  ...checksumNames.map(checksumHeader),
-  'x-amz-acl',
-  'x-amz-checksum-mode',
-  'x-amz-expected-bucket-owner',
-  'x-amz-metadata-directive',
-  'x-amz-storage-class',
-  'x-amz-tagging'
+/** Those that are the signature's own. */
+const signing: ReadonlySet<string> = new Set([
+  'x-amz-algorithm',
+  'x-amz-content-sha256',
+  'x-amz-credential',
+  'x-amz-date',
+  'x-amz-expires',
+  'x-amz-security-token',
+  'x-amz-signature',
+  'x-amz-signedheaders'
 ])
-const metaPrefix = 'x-amz-meta-'
 
 /** A header that was sent beats one in the query. */
 export function withHoistedHeaders(
@@ -38,15 +38,11 @@ export function withHoistedHeaders(
   const all = { ...headers }
   for (const [parameter, value] of query) {
     const name = parameter.toLowerCase()
-    if (all[name] !== undefined || !isHeader(name)) continue
+    if (all[name] !== undefined || !name.startsWith('x-amz-') || signing.has(name)) continue
     // As Node.js gives the bytes of a header.
     all[name] = Buffer.from(value).toString('latin1')
   }
   return compat === 'r2' ? withoutEmptyChecksum(all, query) : all
-}
-
-function isHeader(name: string): boolean {
-  return names.has(name) || name.startsWith(metaPrefix)
 }
 
 function withoutEmptyChecksum(headers: IncomingHttpHeaders, query: Query): IncomingHttpHeaders {

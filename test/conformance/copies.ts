@@ -1,10 +1,14 @@
 // CopyObject: directives, conditions on both sides, and what a copy takes along.
 
 import {
+  CompleteMultipartUploadCommand,
   CopyObjectCommand,
+  CreateMultipartUploadCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
-  PutObjectCommand
+  PutObjectCommand,
+  UploadPartCopyCommand,
+  type S3Client
 } from '@aws-sdk/client-s3'
 import type { TestFn } from 'ava'
 import { clientOf, makeBucket, type S3Endpoint } from './s3.ts'
@@ -37,6 +41,61 @@ const conditions: [Record<string, string>, boolean][] = [
   [{ 'cf-copy-destination-if-unmodified-since': future }, true],
   [{ 'if-none-match': '*' }, false]
 ]
+
+/** 6,400 MiB of one byte, made of 16 MiB by copies of copies. */
+async function makeHuge(s3: S3Client, Bucket: string): Promise<void> {
+  const Body = Buffer.alloc(16 * 1024 * 1024, 'x')
+  await s3.send(new PutObjectCommand({ Bucket, Key: 'base', Body }))
+  for (const [from, Key] of [
+    ['base', 'large'],
+    ['large', 'huge']
+  ] as const) {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+    const Parts = []
+    for (let PartNumber = 1; PartNumber <= 20; PartNumber++) {
+      const CopySource = `${Bucket}/${from}`
+      const at = { Bucket, Key, UploadId, PartNumber, CopySource }
+      const { CopyPartResult } = await s3.send(new UploadPartCopyCommand(at))
+      Parts.push({ PartNumber, ETag: CopyPartResult?.ETag })
+    }
+    const MultipartUpload = { Parts }
+    await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+  }
+}
+
+/** Whether an object of more than 5 GiB can be copied is the one difference in copies that strictness makes. */
+export function hugeCopySuite(
+  test: TestFn,
+  suite: string,
+  open: () => S3Endpoint,
+  { isCopied }: { isCopied: boolean }
+): void {
+  test(`${suite}: an object of more than 5 GiB is ${isCopied ? '' : 'not '}copied in one request`, async t => {
+    const s3 = clientOf(open())
+    const Bucket = await makeBucket(s3)
+    await makeHuge(s3, Bucket)
+
+    const copied = await signedSend(open(), {
+      method: 'PUT',
+      path: `/${Bucket}/copy`,
+      headers: { 'x-amz-copy-source': `${Bucket}/huge` }
+    })
+    if (isCopied) {
+      t.is(copied.status, 200, copied.text)
+      const head = await s3.send(new HeadObjectCommand({ Bucket, Key: 'copy' }))
+      t.is(head.ContentLength, 6400 * 1024 * 1024)
+      return
+    }
+    t.deepEqual(
+      [copied.status, copied.code, copied.message],
+      [
+        400,
+        'InvalidRequest',
+        'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120'
+      ]
+    )
+  })
+}
 
 export function copySuite(test: TestFn, suite: string, open: () => S3Endpoint): void {
   for (const [directive, metadata, type, cacheControl] of directives) {

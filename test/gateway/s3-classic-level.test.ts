@@ -2,10 +2,11 @@
 
 import test from 'ava'
 import { checksumSuite } from '../conformance/checksums.ts'
-import { copySuite } from '../conformance/copies.ts'
+import { copySuite, hugeCopySuite } from '../conformance/copies.ts'
 import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
+import { listSuite } from '../conformance/lists.ts'
 import { readSuite } from '../conformance/reads.ts'
 import { screeningSuite } from '../conformance/screening.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
@@ -34,3 +35,5 @@ checksumSuite(test, 'one thread over classic-level', () => endpoint)
 copySuite(test, 'one thread over classic-level', () => endpoint)
 extraSuite(test, 'one thread over classic-level', () => endpoint)
 screeningSuite(test, 'one thread over classic-level', () => endpoint)
+listSuite(test, 'one thread over classic-level', () => endpoint)
+hugeCopySuite(test, 'one thread over classic-level', () => endpoint, { isCopied: true })

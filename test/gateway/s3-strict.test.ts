@@ -11,6 +11,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import test from 'ava'
 import { clientOf, makeBucket, refusal, type S3Endpoint } from '../conformance/s3.ts'
+import { hugeCopySuite } from '../conformance/copies.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { send, signedSend, type Sent } from '../conformance/signed-send.ts'
 import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
@@ -160,3 +161,4 @@ test('a URL that was signed with the checksum of no body takes none', async t =>
 })
 
 customerKeySuite(test, 'as strict as R2', () => endpoint)
+hugeCopySuite(test, 'as strict as R2', () => endpoint, { isCopied: false })

@@ -2,10 +2,11 @@
 
 import test from 'ava'
 import { checksumSuite } from '../conformance/checksums.ts'
-import { copySuite } from '../conformance/copies.ts'
+import { copySuite, hugeCopySuite } from '../conformance/copies.ts'
 import { extraSuite } from '../conformance/extras.ts'
 import { customerKeySuite } from '../conformance/customer-keys.ts'
 import { multipartSuite } from '../conformance/multipart.ts'
+import { listSuite } from '../conformance/lists.ts'
 import { readSuite } from '../conformance/reads.ts'
 import { screeningSuite } from '../conformance/screening.ts'
 import { s3Suite, type S3Endpoint } from '../conformance/s3.ts'
@@ -32,3 +33,5 @@ checksumSuite(test, 'threads over RocksDB', () => endpoint)
 copySuite(test, 'threads over RocksDB', () => endpoint)
 extraSuite(test, 'threads over RocksDB', () => endpoint)
 screeningSuite(test, 'threads over RocksDB', () => endpoint)
+listSuite(test, 'threads over RocksDB', () => endpoint)
+hugeCopySuite(test, 'threads over RocksDB', () => endpoint, { isCopied: true })

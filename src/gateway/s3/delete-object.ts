@@ -14,7 +14,9 @@ import { screen } from './screening.ts'
 export async function deleteObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, headers } = request
   screen(request, 'DeleteObject')
-  const refused = await store.delete(bucket, [key], [readDeleteCondition(headers)])
+  const condition = readDeleteCondition(headers)
+  const conditions = condition === undefined ? undefined : [condition]
+  const refused = await store.delete(bucket, [key], conditions)
   if (refused.length > 0) throw new S3Error('PreconditionFailed')
 
   return { status: 204 }

@@ -27,11 +27,9 @@ export async function deleteObjects(request: S3Request): Promise<S3Response> {
 
   const objects = parseObjects(await readBody(request.body(), bodySizeMax))
   const keys = objects.map(({ key }) => key)
-  const refused = await store.delete(
-    bucket,
-    keys,
-    objects.map(({ precondition }) => precondition)
-  )
+  const isConditional = objects.some(({ precondition }) => precondition !== undefined)
+  const conditions = isConditional ? objects.map(({ precondition }) => precondition) : undefined
+  const refused = await store.delete(bucket, keys, conditions)
 
   const left = new Set(refused)
   return xmlResponse(
