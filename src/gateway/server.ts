@@ -12,6 +12,7 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
+import { answerPreflight, crossOriginHeaders } from './cors.ts'
 import type { S3Response } from './s3/operation.ts'
 import { route } from './s3/route.ts'
 import { S3Error, toS3Error } from './s3/s3-error.ts'
@@ -122,6 +123,13 @@ async function answerTo(
 ): Promise<S3Response> {
   const { method = '', url = '', headers } = request
   const target = parseTarget(url, headers.host, hostSuffixes)
+  if (method === 'OPTIONS') return answerPreflight(store, target, headers)
+  if (headers.origin !== undefined && target.bucket !== undefined) {
+    const { bucket } = target
+    const added = await crossOriginHeaders(store, bucket, method, headers.origin)
+    for (const [name, value] of Object.entries(added)) response.setHeader(name, value ?? '')
+  }
+
   let signing: SigningContext | undefined
   if (access === 'signed') {
     const mark = url.indexOf('?')

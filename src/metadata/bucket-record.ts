@@ -19,6 +19,8 @@ export interface BucketRecord {
   wrappedKey: Buffer
   /** `deleting` refuses writes while DeleteBucket makes sure that nothing is in it. */
   state: 'active' | 'deleting'
+  /** Whether it has a CORS row. */
+  hasCors: boolean
 }
 
 export const bucketIdSize = 12
@@ -33,6 +35,7 @@ export function encodeBucketRecord(record: BucketRecord): Buffer {
   row.byte(encodeStorageClass(record.storageClass))
   row.fixed(record.wrappedKey, wrappedKeySize)
   row.byte(stateCodes[record.state])
+  row.byte(record.hasCors ? 1 : 0)
   return row.finish()
 }
 
@@ -44,10 +47,17 @@ export function decodeBucketRecord(bytes: Buffer): BucketRecord {
     location: row.text(),
     storageClass: decodeStorageClass(row),
     wrappedKey: row.fixed(wrappedKeySize),
-    state: decodeState(row)
+    state: decodeState(row),
+    hasCors: decodeFlag(row)
   }
   row.finish()
   return record
+}
+
+function decodeFlag(row: RowReader): boolean {
+  const value = row.byte()
+  if (value > 1) throw row.corrupt('a flag is neither 0 nor 1')
+  return value === 1
 }
 
 function decodeState(row: RowReader): BucketRecord['state'] {

@@ -10,6 +10,7 @@
  *     "e" extent id (16)                     an extent
  *     "m" page id (16)                       a manifest page
  *     "d" version id (16)                    what a version that is gone referred to
+ *     "c" bucket id (12)                     a bucket's CORS rules
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -34,7 +35,8 @@ const kinds = {
   manifestPage: 'm',
   discard: 'd',
   upload: 'u',
-  part: 'p'
+  part: 'p',
+  cors: 'c'
 } as const
 
 export function storeKey(): Buffer {
@@ -91,6 +93,10 @@ export function bucketRange(prefix: string): Range {
 
 export function parseBucketKey(key: Buffer): string {
   return key.toString('utf8', 1)
+}
+
+export function corsKey(bucketId: Buffer): Buffer {
+  return ofBucket(kinds.cors, bucketId)
 }
 
 const objectPrefix = Buffer.from(kinds.object)
@@ -240,6 +246,11 @@ export function normalizeKey(key: string): Buffer {
 
 function invalidKey(reason: string): R2dError {
   return new R2dError('R2D_INVALID_KEY', `The object key is not valid: ${reason}`)
+}
+
+function ofBucket(kind: string, bucketId: Buffer): Buffer {
+  assert(bucketId.length === bucketIdSize)
+  return Buffer.concat([Buffer.from(kind), bucketId])
 }
 
 function idKey(kind: string, id: Buffer): Buffer {

@@ -3,6 +3,7 @@
  */
 
 import { createBucket, removeBucket, setBucketState } from './mutations/bucket.ts'
+import { setBucketCors } from './mutations/bucket-cors.ts'
 import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
@@ -27,6 +28,7 @@ const registry = {
   createBucket,
   setBucketState,
   removeBucket,
+  setBucketCors,
   createCredential
 }
 

@@ -49,7 +49,8 @@ export async function createBucket(
     location: location === undefined || (isHint && !isKnown) ? defaultLocation : location,
     storageClass: storageClass ?? 'STANDARD',
     wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
-    state: 'active'
+    state: 'active',
+    hasCors: false
   }
   await committer.mutate('createBucket', { name, record })
 

@@ -2,11 +2,12 @@
  * The store: what an operation means, whoever asks. Knows extents and commits, no HTTP.
  */
 
-import type { UploadChecksum } from '../metadata/upload-record.ts'
+import type { CorsMethod, CorsRule } from '../metadata/cors-record.ts'
 import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
 import type { EntityTag, Precondition } from '../metadata/precondition.ts'
+import type { UploadChecksum } from '../metadata/upload-record.ts'
 
-export type { EntityTag, Precondition, UploadChecksum }
+export type { CorsMethod, CorsRule, EntityTag, Precondition, UploadChecksum }
 
 export interface BucketInfo {
   name: string
@@ -229,6 +230,9 @@ export interface Store {
     limit: number
   }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
+  /** Undefined: none. */
+  getBucketCors(name: string): Promise<readonly CorsRule[] | undefined>
+  setBucketCors(name: string, rules: readonly CorsRule[] | undefined): Promise<void>
 
   put(
     bucket: string,

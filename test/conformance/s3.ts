@@ -20,6 +20,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { ExecutionContext, TestFn } from 'ava'
+import { corsSuite } from './cors.ts'
 
 export interface S3Endpoint {
   endpoint: string
@@ -72,7 +73,7 @@ async function bodyOf(result: { Body?: unknown }): Promise<Buffer> {
   return Buffer.concat(pieces)
 }
 
-async function refusal(
+export async function refusal(
   t: ExecutionContext,
   promise: Promise<unknown>
 ): Promise<{ name: string; status: number }> {
@@ -82,6 +83,7 @@ async function refusal(
 
 export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): void {
   const client = (): S3Client => clientOf(open())
+  corsSuite(test, name, open)
 
   for (const size of [0, 1, 65_535, 65_536, 65_537, 262_145, 5_000_000]) {
     test(`${name}: an object of ${size} bytes comes back as it was put`, async t => {

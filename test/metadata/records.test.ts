@@ -14,6 +14,12 @@ import {
   type BucketRecord
 } from '../../src/metadata/bucket-record.ts'
 import {
+  corsMethods,
+  decodeCorsRecord,
+  encodeCorsRecord,
+  type CorsRule
+} from '../../src/metadata/cors-record.ts'
+import {
   decodeCredentialRecord,
   encodeCredentialRecord
 } from '../../src/metadata/credential-record.ts'
@@ -141,9 +147,24 @@ const bucket: fc.Arbitrary<BucketRecord> = fc.record(
     location: text,
     storageClass,
     wrappedKey: bytes(48),
-    state: fc.constantFrom('active' as const, 'deleting' as const)
+    state: fc.constantFrom('active' as const, 'deleting' as const),
+    hasCors: fc.boolean()
   },
   plain
+)
+const corsRules: fc.Arbitrary<CorsRule[]> = fc.array(
+  fc.record(
+    {
+      id: text,
+      allowedOrigins: fc.array(text, { maxLength: 3 }),
+      allowedMethods: fc.array(fc.constantFrom(...corsMethods), { maxLength: 3 }),
+      allowedHeaders: fc.array(text, { maxLength: 3 }),
+      exposeHeaders: fc.array(text, { maxLength: 3 }),
+      maxAge: fc.option(fc.nat(86_400), { nil: undefined })
+    },
+    plain
+  ),
+  { maxLength: 4 }
 )
 const replica = fc.record(
   { volume: fc.integer({ min: 1, max: 0xffff }), segment: time, offset: fc.nat(2 ** 31 - 1) },
@@ -176,6 +197,12 @@ const codecs: AnyCodec[] = [
     records: bucket,
     encode: encodeBucketRecord,
     decode: decodeBucketRecord
+  }),
+  codec({
+    name: 'CORS',
+    records: corsRules,
+    encode: encodeCorsRecord,
+    decode: decodeCorsRecord
   }),
   codec({
     name: 'extent',

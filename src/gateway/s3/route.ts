@@ -8,6 +8,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Target } from '../target.ts'
+import { deleteBucketCors, getBucketCors, putBucketCors } from './bucket-cors.ts'
 import {
   absent,
   createBucket,
@@ -45,7 +46,7 @@ const bucketReads: Record<string, Operation | string> = {
   uploads: listMultipartUploads,
   versions: 'ListObjectVersions',
   acl: 'GetBucketAcl',
-  cors: 'GetBucketCors',
+  cors: getBucketCors,
   lifecycle: 'GetBucketLifecycleConfiguration',
   policy: 'GetBucketPolicy',
   // The message with the doubled verb is R2's.
@@ -63,12 +64,16 @@ const bucketReads: Record<string, Operation | string> = {
   analytics: 'GetBucketAnalyticsConfiguration'
 }
 
+/** PUT or DELETE of a bucket with this parameter. */
+const bucketConfigurations: Record<string, { PUT: Operation; DELETE: Operation }> = {
+  cors: { PUT: putBucketCors, DELETE: deleteBucketCors }
+}
+
 /** PUT or DELETE of a bucket with this parameter: 501 with the operation's name. */
 const bucketWrites: Record<string, string> = {
   accelerate: 'BucketAccelerateConfiguration',
   acl: 'BucketAcl',
   analytics: 'BucketAnalyticsConfiguration',
-  cors: 'BucketCors',
   encryption: 'BucketEncryption',
   'intelligent-tiering': 'BucketIntelligentTieringConfiguration',
   inventory: 'BucketInventoryConfiguration',
@@ -111,7 +116,7 @@ function routeBucket(method: string, { query }: Target): Operation {
   switch (method) {
     case 'GET': {
       for (const name of query.keys()) {
-        const found = bucketReads[name]
+        const found = own(bucketReads, name)
         if (typeof found === 'string') throw notImplemented(found)
         if (found !== undefined) return found
       }
@@ -122,7 +127,9 @@ function routeBucket(method: string, { query }: Target): Operation {
     case 'PUT':
     case 'DELETE': {
       for (const name of query.keys()) {
-        const found = bucketWrites[name]
+        const configuration = own(bucketConfigurations, name)
+        if (configuration !== undefined) return configuration[method]
+        const found = own(bucketWrites, name)
         if (found !== undefined)
           throw notImplemented(`${method === 'PUT' ? 'Put' : 'Delete'}${found}`)
         if (method === 'PUT' || isIgnored(name)) continue
@@ -170,7 +177,12 @@ function routeObject(method: string, { query }: Target, headers: IncomingHttpHea
 
 function refuseResource(query: Target['query'], verb: 'Get' | 'Put'): void {
   for (const name of query.keys()) {
-    const resource = objectResources[name]
+    const resource = own(objectResources, name)
     if (resource !== undefined) throw notImplemented(`${verb}${resource}`)
   }
+}
+
+/** A parameter may have the name of something that every object inherits. */
+function own<T>(table: Record<string, T>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }

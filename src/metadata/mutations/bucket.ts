@@ -9,7 +9,7 @@
 import { R2dError } from '../../errors.ts'
 import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import type { Version, Versioned } from '../engine.ts'
-import { bucketKey, locationKey } from '../keys.ts'
+import { bucketKey, corsKey, locationKey } from '../keys.ts'
 import type { Transaction } from '../transaction.ts'
 
 export interface CreateBucket {
@@ -66,6 +66,7 @@ export async function removeBucket(
   }
 
   transaction.delete(bucketKey(name))
+  if (record.hasCors) transaction.delete(corsKey(id))
 }
 
 async function requireRecord(

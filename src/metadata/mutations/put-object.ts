@@ -7,7 +7,7 @@
  */
 
 import { R2dError } from '../../errors.ts'
-import { decodeBucketRecord } from '../bucket-record.ts'
+import { decodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import { encodeDiscardRecord } from '../discard-record.ts'
 import { encodeExtentRecord, type Replica } from '../extent-record.ts'
 import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
@@ -98,7 +98,7 @@ export async function requirePrecondition(
 export async function requireBucket(
   transaction: Transaction,
   { bucket, bucketId }: { bucket: string; bucketId: Buffer }
-): Promise<void> {
+): Promise<BucketRecord> {
   const found = await transaction.get(bucketKey(bucket))
   const record = found && decodeBucketRecord(found.value)
   if (!record?.id.equals(bucketId)) {
@@ -107,6 +107,7 @@ export async function requireBucket(
   if (record.state === 'deleting') {
     throw new R2dError('R2D_CONFLICT', `Bucket ${bucket} is being deleted`)
   }
+  return record
 }
 
 /** Hands what a version or part refers to, on its way out, to the release queue. */
