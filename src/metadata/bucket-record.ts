@@ -21,11 +21,22 @@ export interface BucketRecord {
   state: 'active' | 'deleting'
   /** Whether it has a CORS row. */
   hasCors: boolean
+  /**
+   * Of its objects by upload time, for its lifecycle rules. While it is `building` or `ready`, every commit that changes an object
+   * changes it, too; while it is `clearing`, what is left of it goes.
+   */
+  timeIndex: 'none' | 'building' | 'ready' | 'clearing'
 }
 
 export const bucketIdSize = 12
 
 const stateCodes = { active: 0, deleting: 1 } as const
+
+const timeIndexStates = ['none', 'building', 'ready', 'clearing'] as const
+
+export function isIndexed({ timeIndex }: BucketRecord): boolean {
+  return timeIndex === 'building' || timeIndex === 'ready'
+}
 
 export function encodeBucketRecord(record: BucketRecord): Buffer {
   const row = new RowWriter('bucket', 1)
@@ -36,6 +47,7 @@ export function encodeBucketRecord(record: BucketRecord): Buffer {
   row.fixed(record.wrappedKey, wrappedKeySize)
   row.byte(stateCodes[record.state])
   row.byte(record.hasCors ? 1 : 0)
+  row.byte(timeIndexStates.indexOf(record.timeIndex))
   return row.finish()
 }
 
@@ -48,10 +60,17 @@ export function decodeBucketRecord(bytes: Buffer): BucketRecord {
     storageClass: decodeStorageClass(row),
     wrappedKey: row.fixed(wrappedKeySize),
     state: decodeState(row),
-    hasCors: decodeFlag(row)
+    hasCors: decodeFlag(row),
+    timeIndex: decodeTimeIndexState(row)
   }
   row.finish()
   return record
+}
+
+function decodeTimeIndexState(row: RowReader): BucketRecord['timeIndex'] {
+  const state = timeIndexStates[row.byte()]
+  if (state === undefined) throw row.corrupt('the state of its time index is unknown')
+  return state
 }
 
 function decodeFlag(row: RowReader): boolean {

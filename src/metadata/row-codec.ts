@@ -28,7 +28,10 @@ export const schemas = {
   discard: 9,
   upload: 10,
   part: 11,
-  cors: 12
+  cors: 12,
+  lifecycle: 13,
+  lifecycleProgress: 14,
+  timeIndex: 15
 } as const
 
 export type SchemaName = keyof typeof schemas

@@ -10,11 +10,13 @@ import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record
 import { decodeCorsRecord, type CorsRule } from '../metadata/cors-record.ts'
 import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Version } from '../metadata/engine.ts'
-import { bucketKey, corsKey, locationKey } from '../metadata/keys.ts'
+import { bucketKey, corsKey, lifecycleKey, locationKey } from '../metadata/keys.ts'
+import { decodeLifecycleRecord } from '../metadata/lifecycle-record.ts'
 import { decodeLocationRecord } from '../metadata/location-record.ts'
 import { unwrapKey } from '../crypto/key-wrap.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { MetadataReader } from './context.ts'
+import { LifecyclePlan } from './lifecycle-plan.ts'
 
 /** Buckets whose keys are kept unwrapped; the least recently opened goes first. */
 const openBucketCountMax = 1024
@@ -28,6 +30,8 @@ export interface OpenBucket {
   policy: PlacementPolicy
   /** Undefined if it has none. */
   corsRules: readonly CorsRule[] | undefined
+  /** Undefined if it has no rules for objects. */
+  lifecycle: LifecyclePlan | undefined
 }
 
 interface Known {
@@ -73,7 +77,8 @@ export class BucketCatalog {
 
     const policy = await this.#policy(record)
     const corsRules = await this.#corsRules(record)
-    const bucket = { name, record, key, policy, corsRules }
+    const lifecycle = await this.#lifecycle(record)
+    const bucket = { name, record, key, policy, corsRules, lifecycle }
     this.#remember(name, { epoch, version: row.version, bucket })
     return bucket
   }
@@ -93,6 +98,12 @@ export class BucketCatalog {
     const row = hasCors ? await this.#metadata.get(corsKey(id)) : undefined
 
     return row && decodeCorsRecord(row.value)
+  }
+
+  async #lifecycle({ id, timeIndex }: BucketRecord): Promise<LifecyclePlan | undefined> {
+    const row = timeIndex === 'none' ? undefined : await this.#metadata.get(lifecycleKey(id))
+
+    return row && new LifecyclePlan(decodeLifecycleRecord(row.value))
   }
 
   #remember(name: string, known: Known): void {

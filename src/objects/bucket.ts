@@ -50,7 +50,8 @@ export async function createBucket(
     storageClass: storageClass ?? 'STANDARD',
     wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
     state: 'active',
-    hasCors: false
+    hasCors: false,
+    timeIndex: 'none'
   }
   await committer.mutate('createBucket', { name, record })
 

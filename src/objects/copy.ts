@@ -53,5 +53,5 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Ob
     value: encodeObjectRecord(record)
   })
 
-  return toObjectInfo(record)
+  return toObjectInfo(record, bucket)
 }

@@ -182,7 +182,7 @@ async function commit(
   }
   await commitContent(context, 'putObject', parameters, content, policy)
 
-  return toObjectInfo(record)
+  return toObjectInfo(record, bucket)
 }
 
 /** In order. */

@@ -25,6 +25,16 @@ import {
 } from '../../src/metadata/credential-record.ts'
 import { decodeDiscardRecord, encodeDiscardRecord } from '../../src/metadata/discard-record.ts'
 import { decodeExtentRecord, encodeExtentRecord } from '../../src/metadata/extent-record.ts'
+import {
+  decodeLifecycleProgress,
+  encodeLifecycleProgress
+} from '../../src/metadata/lifecycle-progress-record.ts'
+import {
+  decodeLifecycleRecord,
+  encodeLifecycleRecord,
+  type LifecycleCondition,
+  type LifecycleRule
+} from '../../src/metadata/lifecycle-record.ts'
 import { decodeLocationRecord, encodeLocationRecord } from '../../src/metadata/location-record.ts'
 import type { Manifest } from '../../src/metadata/manifest.ts'
 import {
@@ -148,7 +158,8 @@ const bucket: fc.Arbitrary<BucketRecord> = fc.record(
     storageClass,
     wrappedKey: bytes(48),
     state: fc.constantFrom('active' as const, 'deleting' as const),
-    hasCors: fc.boolean()
+    hasCors: fc.boolean(),
+    timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing')
   },
   plain
 )
@@ -161,6 +172,24 @@ const corsRules: fc.Arbitrary<CorsRule[]> = fc.array(
       allowedHeaders: fc.array(text, { maxLength: 3 }),
       exposeHeaders: fc.array(text, { maxLength: 3 }),
       maxAge: fc.option(fc.nat(86_400), { nil: undefined })
+    },
+    plain
+  ),
+  { maxLength: 4 }
+)
+const condition: fc.Arbitrary<LifecycleCondition> = fc.oneof(
+  fc.record({ kind: fc.constant('age' as const), seconds: fc.nat(2 ** 40) }, plain),
+  fc.record({ kind: fc.constant('date' as const), time }, plain)
+)
+const lifecycleRules: fc.Arbitrary<LifecycleRule[]> = fc.array(
+  fc.record(
+    {
+      id: text,
+      isEnabled: fc.boolean(),
+      prefix: text,
+      expiration: fc.option(condition, { nil: undefined }),
+      transition: fc.option(condition, { nil: undefined }),
+      abortAge: fc.option(fc.nat(2 ** 40), { nil: undefined })
     },
     plain
   ),
@@ -203,6 +232,26 @@ const codecs: AnyCodec[] = [
     records: corsRules,
     encode: encodeCorsRecord,
     decode: decodeCorsRecord
+  }),
+  codec({
+    name: 'lifecycle',
+    records: lifecycleRules,
+    encode: encodeLifecycleRecord,
+    decode: decodeLifecycleRecord
+  }),
+  codec({
+    name: 'lifecycle progress',
+    records: fc.record(
+      {
+        revision: bytes(16),
+        bucket: text,
+        built: someBytes,
+        cursors: fc.array(fc.record({ condition, position: someBytes }, plain), { maxLength: 3 })
+      },
+      plain
+    ),
+    encode: encodeLifecycleProgress,
+    decode: decodeLifecycleProgress
   }),
   codec({
     name: 'extent',

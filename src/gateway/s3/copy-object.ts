@@ -11,7 +11,12 @@ import { putSizeMax } from '../../limits.ts'
 import { readCopySource } from '../copy-source.ts'
 import type { CopyOptions, ObjectInfo } from '../../objects/store.ts'
 import { readPrecondition } from '../conditions.ts'
-import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
+import {
+  readCustomMetadata,
+  readHttpMetadata,
+  readStorageClass,
+  writeExpiration
+} from '../object-headers.ts'
 import { screenWrite, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 
@@ -55,7 +60,11 @@ export async function copyObject(request: S3Request): Promise<S3Response> {
       ['ETag', `"${info.etag}"`],
       ['LastModified', new Date(info.uploaded).toISOString()]
     ],
-    { 'x-amz-version-id': info.versionId, 'x-amz-copy-source-version-id': head.info.versionId }
+    {
+      'x-amz-version-id': info.versionId,
+      'x-amz-copy-source-version-id': head.info.versionId,
+      ...writeExpiration(info)
+    }
   )
 }
 

@@ -9,7 +9,8 @@ import {
   readCustomMetadata,
   readHttpMetadata,
   readStorageClass,
-  writeChecksums
+  writeChecksums,
+  writeExpiration
 } from '../object-headers.ts'
 import { screenWrite, type S3Request, type S3Response } from './operation.ts'
 
@@ -37,7 +38,8 @@ export async function putObject(request: S3Request): Promise<S3Response> {
     headers: {
       etag: `"${info.etag}"`,
       'x-amz-version-id': info.versionId,
-      ...writeChecksums(info)
+      ...writeChecksums(info),
+      ...writeExpiration(info)
     }
   }
 }

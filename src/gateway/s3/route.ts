@@ -10,6 +10,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Target } from '../target.ts'
 import { deleteBucketCors, getBucketCors, putBucketCors } from './bucket-cors.ts'
 import {
+  deleteBucketLifecycle,
+  getBucketLifecycle,
+  putBucketLifecycle
+} from './bucket-lifecycle.ts'
+import {
   absent,
   createBucket,
   deleteBucket,
@@ -47,7 +52,7 @@ const bucketReads: Record<string, Operation | string> = {
   versions: 'ListObjectVersions',
   acl: 'GetBucketAcl',
   cors: getBucketCors,
-  lifecycle: 'GetBucketLifecycleConfiguration',
+  lifecycle: getBucketLifecycle,
   policy: 'GetBucketPolicy',
   // The message with the doubled verb is R2's.
   policyStatus: 'GetGetBucketPolicyStatus',
@@ -66,7 +71,8 @@ const bucketReads: Record<string, Operation | string> = {
 
 /** PUT or DELETE of a bucket with this parameter. */
 const bucketConfigurations: Record<string, { PUT: Operation; DELETE: Operation }> = {
-  cors: { PUT: putBucketCors, DELETE: deleteBucketCors }
+  cors: { PUT: putBucketCors, DELETE: deleteBucketCors },
+  lifecycle: { PUT: putBucketLifecycle, DELETE: deleteBucketLifecycle }
 }
 
 /** PUT or DELETE of a bucket with this parameter: 501 with the operation's name. */
@@ -77,7 +83,6 @@ const bucketWrites: Record<string, string> = {
   encryption: 'BucketEncryption',
   'intelligent-tiering': 'BucketIntelligentTieringConfiguration',
   inventory: 'BucketInventoryConfiguration',
-  lifecycle: 'BucketLifecycleConfiguration',
   logging: 'BucketLogging',
   metrics: 'BucketMetricsConfiguration',
   notification: 'BucketNotificationConfiguration',

@@ -15,6 +15,7 @@ import type { Manifest } from '../manifest.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
+import { reindex } from './time-index.ts'
 
 /** An extent that this commit is the first to refer to. */
 export interface NewExtent {
@@ -73,11 +74,16 @@ export async function replaceObject(
   value: Buffer
 ): Promise<void> {
   const { rowKey, now } = destination
-  await requireBucket(transaction, destination)
+  const bucket = await requireBucket(transaction, destination)
 
   const current = await requirePrecondition(transaction, destination)
 
   if (current !== undefined) discard(transaction, current.versionId, current.manifest, now)
+  reindex(transaction, bucket, {
+    rowKey,
+    before: current,
+    after: () => decodeObjectRecord(value)
+  })
   transaction.put(rowKey, value)
 }
 
