@@ -81,8 +81,9 @@ export class LifecycleWorker {
           )
         }
       })
-      const { expired, transitioned, indexed } = figures
-      if (expired + transitioned + indexed > 0) log.info(figures, 'lifecycle rules were applied')
+      const { expired, transitioned, indexed, aborted } = figures
+      if (expired + transitioned + indexed + aborted > 0)
+        log.info(figures, 'lifecycle rules were applied')
     } catch (error) {
       if (error instanceof AssertionError) {
         onFatal(error)

@@ -14,6 +14,8 @@
  *     "r" bucket id (12)                     a bucket's lifecycle rules
  *     "w" bucket id (12)                     how far the work on a bucket's lifecycle has come
  *     "t" bucket id (12) uploaded (8) key    an object by its upload time, milliseconds, big-endian
+ *     "i" bucket id (12) initiated (8) upload id (16) key
+ *                                            an upload by the time when it was begun, milliseconds, big-endian
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -42,7 +44,8 @@ const kinds = {
   cors: 'c',
   lifecycle: 'r',
   lifecycleProgress: 'w',
-  timeIndex: 't'
+  timeIndex: 't',
+  uploadIndex: 'i'
 } as const
 
 export function storeKey(): Buffer {
@@ -203,6 +206,37 @@ function uploadHead(bucketId: Buffer, key: Buffer): Buffer {
     ? Buffer.from(key.toString('latin1').replaceAll('\0', '\0\xff'), 'latin1')
     : key
   return Buffer.concat([Buffer.from(kinds.upload), bucketId, escaped])
+}
+
+/** Of the upload in this row. */
+export function uploadIndexKey(uploadRowKey: Buffer): Buffer {
+  const { key, initiated, id } = parseUploadKey(uploadRowKey)
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(initiated))
+  const bucketId = uploadRowKey.subarray(1, objectHeadSize)
+  return Buffer.concat([Buffer.from(kinds.uploadIndex), bucketId, time, id, key])
+}
+
+export function parseUploadIndexKey(rowKey: Buffer): { bucketId: Buffer; place: UploadPlace } {
+  const bucketId = rowKey.subarray(1, objectHeadSize)
+  const tail = rowKey.subarray(objectHeadSize)
+  assert(tail.length > uploadTailSize)
+  const place = {
+    key: tail.subarray(uploadTailSize),
+    initiated: Number(tail.readBigUInt64BE(0)),
+    id: tail.subarray(8, uploadTailSize)
+  }
+  return { bucketId, place }
+}
+
+/** The uploads of all buckets, or of one that were begun at `initiatedMax` or before. */
+export function uploadIndexRange(of?: { bucketId: Buffer; initiatedMax: number }): Range {
+  if (of === undefined) return prefixRange(Buffer.from(kinds.uploadIndex))
+
+  const gte = ofBucket(kinds.uploadIndex, of.bucketId)
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(of.initiatedMax + 1))
+  return { gte, lt: Buffer.concat([gte, time]) }
 }
 
 /** `number`: 1 to 10,000. */

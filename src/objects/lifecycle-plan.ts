@@ -13,6 +13,8 @@ const dayMs = 86_400_000
 export class LifecyclePlan {
   /** Distinct conditions of the rules that are about objects, oldest first among ages. */
   readonly conditions: readonly LifecycleCondition[]
+  /** The least age, milliseconds, at which any upload is to be aborted; undefined if none is. */
+  readonly abortAgeMin: number | undefined
   /** By the prefix's bytes. */
   readonly #rules = new Map<string, LifecycleRule[]>()
   /** Distinct lengths of prefixes, ascending. */
@@ -32,6 +34,10 @@ export class LifecyclePlan {
       else others.push(rule)
     }
     this.conditions = [...conditions.values()]
+    const ages = rules.flatMap(({ isEnabled, abortAge }) =>
+      isEnabled && abortAge !== undefined ? [abortAge * 1000] : []
+    )
+    this.abortAgeMin = ages.length === 0 ? undefined : Math.min(...ages)
     const sizes = [...this.#rules.keys()].map(prefix => prefix.length)
     this.#prefixSizes = [...new Set(sizes)].sort((a, b) => a - b)
   }

@@ -30,6 +30,7 @@ import { decodeLifecycleProgress } from '../metadata/lifecycle-progress-record.t
 import { decodeLifecycleRecord, type LifecycleCondition } from '../metadata/lifecycle-record.ts'
 import type { DueObject } from '../metadata/mutations/lifecycle-work.ts'
 import type { MetadataReader } from './context.ts'
+import { abortDueUploads } from './abort-due-uploads.ts'
 import { LifecyclePlan } from './lifecycle-plan.ts'
 
 /** Rows of the index, or objects, in one step: what others may have to wait behind. */
@@ -71,11 +72,19 @@ export interface LifecycleFigures {
   indexed: number
   /** Rows of time indexes that were looked at. */
   visited: number
+  /** Uploads that were not completed in time. */
+  aborted: number
 }
 
 /** One round. Rejects if the metadata cannot be read or written at all. */
 export async function runLifecycleRound(work: LifecycleWork): Promise<LifecycleFigures> {
-  const figures: LifecycleFigures = { expired: 0, transitioned: 0, indexed: 0, visited: 0 }
+  const figures: LifecycleFigures = {
+    expired: 0,
+    transitioned: 0,
+    indexed: 0,
+    visited: 0,
+    aborted: 0
+  }
   const { gte, lt } = lifecycleProgressRange()
   let next = gte
   for (;;) {
@@ -85,9 +94,12 @@ export async function runLifecycleRound(work: LifecycleWork): Promise<LifecycleF
       await new BucketWork(work, figures, parseLifecycleProgressKey(key)).run()
     }
     const last = page.at(-1)
-    if (last === undefined) return figures
-    next = Buffer.concat([last.key, Buffer.alloc(1)])
+    if (last === undefined) break
+    next = behind(last.key)
   }
+
+  figures.aborted = await abortDueUploads(work)
+  return figures
 }
 
 interface Current {
