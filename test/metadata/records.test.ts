@@ -427,30 +427,6 @@ for (const each of codecs) {
   })
 }
 
-test('an extent row has the bytes that docs/format.md gives', t => {
-  const row = encodeExtentRecord({
-    size: 300,
-    references: 1,
-    replicas: [
-      { volume: 1, segment: 0x1234, offset: 80 },
-      { volume: 3, segment: 5, offset: 128 }
-    ]
-  })
-
-  t.is(
-    row.toString('hex'),
-    [
-      '07', // Schema: extent.
-      '01', // Format.
-      'ac02', // Size.
-      '01', // References.
-      '02', // Replicas.
-      '01b42450', // Volume 1, segment 0x1234, offset 80.
-      '03058001' // Volume 3, segment 5, offset 128.
-    ].join('')
-  )
-})
-
 test('an object row has the bytes that docs/format.md gives', t => {
   const row = encodeObjectRecord({
     versionId: Buffer.alloc(16, 0x11),

@@ -1,12 +1,37 @@
-// The golden bytes of the rows that a bucket and its configuration have.
+// Row values, spelled out byte by byte; the object row's stand in records.test.ts.
 
 import test from 'ava'
 import { encodeBucketRecord } from '../../src/metadata/bucket-record.ts'
 import { encodeCorsRecord } from '../../src/metadata/cors-record.ts'
+import { encodeExtentRecord } from '../../src/metadata/extent-record.ts'
 import { encodeLifecycleProgress } from '../../src/metadata/lifecycle-progress-record.ts'
 import { encodeLifecycleRecord } from '../../src/metadata/lifecycle-record.ts'
 import { timeIndexKey } from '../../src/metadata/keys.ts'
 import { encodeTimeIndexRecord } from '../../src/metadata/time-index-record.ts'
+
+test('an extent row has the bytes that docs/format.md gives', t => {
+  const row = encodeExtentRecord({
+    size: 300,
+    references: 1,
+    replicas: [
+      { volume: 1, segment: 0x1234, offset: 80 },
+      { volume: 3, segment: 5, offset: 128 }
+    ]
+  })
+
+  t.is(
+    row.toString('hex'),
+    [
+      '07', // Schema: extent.
+      '01', // Format.
+      'ac02', // Size.
+      '01', // References.
+      '02', // Replicas.
+      '01b42450', // Volume 1, segment 0x1234, offset 80.
+      '03058001' // Volume 3, segment 5, offset 128.
+    ].join('')
+  )
+})
 
 test('a bucket row has the bytes that docs/format.md gives', t => {
   const row = encodeBucketRecord({
