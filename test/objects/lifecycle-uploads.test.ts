@@ -80,6 +80,25 @@ for (const engine of ['rocksdb', 'classic-level'] as const) {
     t.is(await store.rowCount(uploadIndexRange()), 1)
   })
 
+  test(`${engine}: an object that came in parts expires so long after it was completed`, async t => {
+    const store = await open(t, engine)
+    await store.open.store.setBucketLifecycle(bucket, [
+      ruleOf({ expiration: { kind: 'age', seconds: 86_400 } })
+    ])
+    await store.round()
+    const { complete } = await begin(store, 'key')
+    store.clock.now += dayMs / 2
+
+    const { expiration } = await complete()
+    t.deepEqual(expiration, { ruleId: 'rule', time: store.clock.now + dayMs })
+    const { id } = await store.record(bucket)
+    t.deepEqual(await store.index(id), await store.expectedIndex(id))
+    store.clock.now += dayMs - 1
+    t.is((await store.round()).expired, 0)
+    store.clock.now += 1
+    t.is((await store.round()).expired, 1)
+  })
+
   test(`${engine}: an upload that is completed, aborted, or in a bucket that is deleted leaves no index row`, async t => {
     const store = await open(t, engine)
     const [completed, aborted] = [await begin(store, 'a'), await begin(store, 'b')]

@@ -13,6 +13,7 @@ import { readChecksumElements, writeChecksumElements } from '../checksum-element
 import { checksumHeader, checksumNames, parseChecksum } from '../checksum-headers.ts'
 import { readPrecondition } from '../conditions.ts'
 import { parseTags } from '../conditions.ts'
+import { writeExpiration } from '../object-headers.ts'
 import { screenRead, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { elementsOf, isRecord, parseDocument } from './xml.ts'
@@ -59,7 +60,7 @@ export async function completeMultipartUpload(request: S3Request): Promise<S3Res
             : 'FULL_OBJECT'
       ]
     ],
-    { 'x-amz-version-id': info.versionId }
+    { 'x-amz-version-id': info.versionId, ...writeExpiration(info) }
   )
 }
 
