@@ -24,6 +24,7 @@ import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { VolumeSet } from '../src/storage/volume-set.ts'
 import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
+import { LifecycleWorker } from './lifecycle-worker.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { Counters, FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
@@ -45,6 +46,7 @@ export interface DaemonSettings {
   readMasterKey: () => Promise<Buffer>
   makeMasterKey: () => Promise<Buffer>
   stopTimeoutMs: number
+  lifecycleIntervalMs: number
   /** Made at the first start, if asked for. */
   firstBucket: string | undefined
   logLevel: string
@@ -55,6 +57,8 @@ const writeBufferSize = 128 * 1024 * 1024
 
 /** What serves requests: threads, or this thread where the engine cannot be shared. */
 interface Serving {
+  /** For the work of this thread. */
+  committer: Committer
   port: number
   socketPaths: string[]
   threadCount: number
@@ -74,6 +78,7 @@ export class Daemon {
   #opened: OpenedStore | undefined
   #volumes: VolumeSet | undefined
   #serving: Serving | undefined
+  #lifecycle: LifecycleWorker | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
     this.settings = settings
@@ -126,6 +131,7 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
+    await this.#lifecycle?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
     await this.#engine?.[Symbol.asyncDispose]()
     this.#log.info('stopped')
@@ -152,10 +158,22 @@ export class Daemon {
         engine.handle === undefined
           ? await this.#serveHere(engine, parts)
           : await this.#serveInThreads(parts)
+      this.#lifecycle = this.#startLifecycle(engine)
     } catch (error) {
       await engine[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  #startLifecycle(metadata: Engine): LifecycleWorker {
+    return new LifecycleWorker({
+      metadata,
+      committer: this.serving.committer,
+      epoch: this.#epoch,
+      intervalMs: this.settings.lifecycleIntervalMs,
+      log: this.#log,
+      onFatal: this.#onFatal
+    })
   }
 
   #sharedParts(engine: Engine, { record, masterKey, volumes }: OpenedStore): SharedParts {
@@ -213,6 +231,7 @@ export class Daemon {
     )
 
     return {
+      committer: threads.committer,
       port: threads.port,
       socketPaths: threads.socketPaths,
       threadCount,
@@ -225,10 +244,8 @@ export class Daemon {
   async #serveHere(engine: Engine, parts: SharedParts): Promise<Serving> {
     const group = new GroupCommitter(engine)
     const writer = new ExtentWriter({ volumes: this.volumes })
-    const context = buildContext(
-      parts,
-      this.#inner(engine, new LocalCommitter(group, writer, this.#epoch))
-    )
+    const committer = new LocalCommitter(group, writer, this.#epoch)
+    const context = buildContext(parts, this.#inner(engine, committer))
     const settings = this.#gatewaySettings(0, 1)
     const gateway = await Gateway.start(context, settings, {
       info: (message, fields) => {
@@ -243,6 +260,7 @@ export class Daemon {
     })
 
     return {
+      committer,
       port: gateway.port,
       socketPaths: [settings.socketPath],
       threadCount: 1,

@@ -181,6 +181,7 @@ async function toSettings(
     runPath: home.run,
     socketPath: home.s3Socket,
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
+    lifecycleIntervalMs: config.lifecycle.interval * 1000,
     logLevel: config.log.level
   }
 }

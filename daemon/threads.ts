@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
+import { PortCommitter } from '../src/metadata/committer-port.ts'
 import type {
   Counters,
   FaultReport,
@@ -44,6 +45,8 @@ export class Threads {
   readonly #parts: SharedParts
   readonly #events: ThreadEvents
   #committer: Worker
+  /** The commit path of the main thread's own work. */
+  readonly committer = new PortCommitter()
   readonly #gateways: GatewaySlot[] = []
   #isStopping = false
   #restartCount = 0
@@ -64,6 +67,7 @@ export class Threads {
     await ready(committer)
     const threads = new Threads(parts, events, committer)
     threads.#watchCommitter()
+    threads.#connectOwn()
 
     let port = 0
     for (const each of settings) {
@@ -102,6 +106,7 @@ export class Threads {
     this.#isStopping = true
     await Promise.all(this.#gateways.map(({ worker }) => end(worker, timeoutMs)))
     await end(this.#committer, timeoutMs)
+    this.committer.disconnect()
   }
 
   async #addGateway(settings: GatewaySettings): Promise<number> {
@@ -125,6 +130,12 @@ export class Threads {
     post(this.#committer, { kind: 'committer', port: port2 }, port2)
   }
 
+  #connectOwn(): void {
+    const { port1, port2 } = new MessageChannel()
+    this.committer.connect(port1)
+    post(this.#committer, { kind: 'committer', port: port2 }, port2)
+  }
+
   #watchGateway(slot: GatewaySlot): void {
     this.#watch(slot.worker, 'gateway', async () => {
       slot.past = sumCounters(slot.past, { ...slot.counters, active: 0 })
@@ -144,6 +155,7 @@ export class Threads {
       this.#committer = spawn('committer-thread', this.#parts)
       this.#watchCommitter()
       await ready(this.#committer)
+      this.#connectOwn()
       for (const { worker } of this.#gateways) this.#connect(worker)
     })
   }

@@ -28,6 +28,10 @@ export interface Config {
     /** Seconds that requests in flight have when the daemon stops. */
     stopTimeout: number
   }
+  lifecycle: {
+    /** Seconds between looks at what is due. */
+    interval: number
+  }
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
@@ -105,6 +109,14 @@ export const settings = [
     read: value => readNumber(value, 0, 3600)
   },
   {
+    key: 'lifecycle.interval',
+    variable: 'R2D_LIFECYCLE_INTERVAL',
+    description: 'Seconds between looks for objects that lifecycle rules have become due for',
+    default: 60,
+    allowed: 'a number of seconds from 1 to 86400',
+    read: value => readNumber(value, 1, 86_400)
+  },
+  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -157,6 +169,8 @@ export function loadConfig(
       threads: Number(value('gateway.threads')),
       stopTimeout: Number(value('gateway.stop_timeout'))
     },
+    lifecycle: { interval: Number(value('lifecycle.interval')) },
+    // Each was compared with what is allowed when it was read.
     metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
     log: { level: value('log.level') as LogLevel }
   }

@@ -40,6 +40,9 @@ export interface ObjectDetail {
   metadata: Record<string, string>
 }
 
+/** By the query parameter that names it. */
+export type BucketConfiguration = 'cors' | 'lifecycle'
+
 export interface ListPage {
   objects: ObjectEntry[]
   prefixes: string[]
@@ -105,6 +108,20 @@ export class ObjectClient {
 
   async deleteBucket(name: string): Promise<void> {
     await drain(await this.#send('DELETE', pathOf(name)))
+  }
+
+  /** S3's XML. */
+  async configuration(bucket: string, kind: BucketConfiguration): Promise<string> {
+    return readText(await this.#send('GET', pathOf(bucket), { [kind]: '' }))
+  }
+
+  async setConfiguration(bucket: string, kind: BucketConfiguration, xml: string): Promise<void> {
+    const body = Buffer.from(xml)
+    await drain(await this.#send('PUT', pathOf(bucket), { [kind]: '' }, { body }))
+  }
+
+  async deleteConfiguration(bucket: string, kind: BucketConfiguration): Promise<void> {
+    await drain(await this.#send('DELETE', pathOf(bucket), { [kind]: '' }))
   }
 
   /** Page by page, in order. */
@@ -324,11 +341,16 @@ async function* verified(
 }
 
 async function readDocument(response: IncomingMessage, root: string): Promise<unknown> {
+  const body = await readText(response)
+  const found = new Map(Object.entries(parser.parse(body) as object)).get(root) as unknown
+  return found === '' ? {} : found
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
   let body = ''
   response.setEncoding('utf8')
   for await (const piece of response) body += String(piece)
-  const found = new Map(Object.entries(parser.parse(body) as object)).get(root) as unknown
-  return found === '' ? {} : found
+  return body
 }
 
 async function drain(response: IncomingMessage): Promise<IncomingMessage> {
@@ -340,6 +362,8 @@ async function drain(response: IncomingMessage): Promise<IncomingMessage> {
 const errorCodes: Record<string, ErrorCode> = {
   NoSuchBucket: 'R2D_NO_SUCH_BUCKET',
   NoSuchKey: 'R2D_NO_SUCH_KEY',
+  NoSuchCORSConfiguration: 'R2D_NO_SUCH_KEY',
+  NoSuchLifecycleConfiguration: 'R2D_NO_SUCH_KEY',
   BucketAlreadyOwnedByYou: 'R2D_BUCKET_EXISTS',
   BucketNotEmpty: 'R2D_BUCKET_NOT_EMPTY',
   PreconditionFailed: 'R2D_PRECONDITION_FAILED',

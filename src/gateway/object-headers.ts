@@ -88,7 +88,21 @@ export function writeObjectHeaders(
   }
   if (info.storageClass !== 'STANDARD') headers['x-amz-storage-class'] = info.storageClass
   if (withChecksums) Object.assign(headers, writeChecksums(info))
+  if (info.expiration !== undefined) Object.assign(headers, writeExpiration(info))
   return headers
+}
+
+/** Milliseconds since the epoch that a date can have. */
+const timeMax = 8.64e15
+
+/** `x-amz-expiration`, if a lifecycle rule is going to delete the object. */
+export function writeExpiration({ expiration }: ObjectInfo): OutgoingHttpHeaders {
+  if (expiration === undefined || expiration.time > timeMax) return {}
+  const date = new Date(expiration.time).toUTCString()
+
+  return {
+    'x-amz-expiration': `expiry-date="${date}", rule-id="${encodeURIComponent(expiration.ruleId)}"`
+  }
 }
 
 /** One that is of the parts' checksums says of how many. */

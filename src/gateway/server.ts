@@ -14,6 +14,7 @@ import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
 import type { Compat } from './compat.ts'
 import { withHoistedHeaders } from './hoisted-headers.ts'
+import { answerPreflight, crossOriginHeaders } from './cors.ts'
 import { endInTurn, inTurn } from './connection.ts'
 import { faultOfHead, headerCountMax } from './request-head.ts'
 import type { S3Response } from './s3/operation.ts'
@@ -163,6 +164,13 @@ async function answerTo(
 ): Promise<S3Response> {
   const { method = '', url = '', headers: received } = request
   const target = parseTarget(url, received.host, hostSuffixes)
+  if (method === 'OPTIONS') return answerPreflight(store, target, received)
+  if (received.origin !== undefined && target.bucket !== undefined) {
+    const { bucket } = target
+    const added = await crossOriginHeaders(store, bucket, method, received.origin)
+    for (const [name, value] of Object.entries(added)) response.setHeader(name, value ?? '')
+  }
+
   let signing: SigningContext | undefined
   if (access === 'signed') {
     if (isPostPolicy(method, target, received)) {

@@ -19,11 +19,24 @@ export interface BucketRecord {
   wrappedKey: Buffer
   /** `deleting` refuses writes while DeleteBucket makes sure that nothing is in it. */
   state: 'active' | 'deleting'
+  /** Whether it has a CORS row. */
+  hasCors: boolean
+  /**
+   * Of its objects by upload time, for its lifecycle rules. While it is `building` or `ready`, every commit that changes an object
+   * changes it, too; while it is `clearing`, what is left of it goes.
+   */
+  timeIndex: 'none' | 'building' | 'ready' | 'clearing'
 }
 
 export const bucketIdSize = 12
 
 const stateCodes = { active: 0, deleting: 1 } as const
+
+const timeIndexStates = ['none', 'building', 'ready', 'clearing'] as const
+
+export function isIndexed({ timeIndex }: BucketRecord): boolean {
+  return timeIndex === 'building' || timeIndex === 'ready'
+}
 
 export function encodeBucketRecord(record: BucketRecord): Buffer {
   const row = new RowWriter('bucket', 1)
@@ -33,6 +46,8 @@ export function encodeBucketRecord(record: BucketRecord): Buffer {
   row.byte(encodeStorageClass(record.storageClass))
   row.fixed(record.wrappedKey, wrappedKeySize)
   row.byte(stateCodes[record.state])
+  row.byte(record.hasCors ? 1 : 0)
+  row.byte(timeIndexStates.indexOf(record.timeIndex))
   return row.finish()
 }
 
@@ -44,10 +59,24 @@ export function decodeBucketRecord(bytes: Buffer): BucketRecord {
     location: row.text(),
     storageClass: decodeStorageClass(row),
     wrappedKey: row.fixed(wrappedKeySize),
-    state: decodeState(row)
+    state: decodeState(row),
+    hasCors: decodeFlag(row),
+    timeIndex: decodeTimeIndexState(row)
   }
   row.finish()
   return record
+}
+
+function decodeTimeIndexState(row: RowReader): BucketRecord['timeIndex'] {
+  const state = timeIndexStates[row.byte()]
+  if (state === undefined) throw row.corrupt('the state of its time index is unknown')
+  return state
+}
+
+function decodeFlag(row: RowReader): boolean {
+  const value = row.byte()
+  if (value > 1) throw row.corrupt('a flag is neither 0 nor 1')
+  return value === 1
 }
 
 function decodeState(row: RowReader): BucketRecord['state'] {

@@ -42,7 +42,7 @@ export interface Committer {
   ): Promise<MutationResult<Name>>
 }
 
-/** Those that leave buckets and access keys as they are. */
+/** Those that leave buckets and access keys as others see them. */
 const objectMutations: ReadonlySet<MutationName> = new Set([
   'putObject',
   'copyObject',
@@ -51,7 +51,10 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'createUpload',
   'putPart',
   'completeUpload',
-  'abortUpload'
+  'abortUpload',
+  'buildTimeIndex',
+  'clearTimeIndex',
+  'applyLifecycle'
 ])
 
 export class LocalCommitter implements Committer {

@@ -24,5 +24,13 @@ export class ConfigurationEpoch {
 
   advance(): void {
     Atomics.add(this.#value, 0, 1)
+    Atomics.notify(this.#value, 0)
+  }
+
+  /** Resolves once the number is another than `seen`. */
+  async changed(seen: number): Promise<void> {
+    while (this.current === seen) {
+      await Atomics.waitAsync(this.#value, 0, seen).value
+    }
   }
 }

@@ -10,6 +10,12 @@
  *     "e" extent id (16)                     an extent
  *     "m" page id (16)                       a manifest page
  *     "d" version id (16)                    what a version that is gone referred to
+ *     "c" bucket id (12)                     a bucket's CORS rules
+ *     "r" bucket id (12)                     a bucket's lifecycle rules
+ *     "w" bucket id (12)                     how far the work on a bucket's lifecycle has come
+ *     "t" bucket id (12) uploaded (8) key    an object by its upload time, milliseconds, big-endian
+ *     "i" bucket id (12) initiated (8) upload id (16) key
+ *                                            an upload by the time when it was begun, milliseconds, big-endian
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -34,7 +40,12 @@ const kinds = {
   manifestPage: 'm',
   discard: 'd',
   upload: 'u',
-  part: 'p'
+  part: 'p',
+  cors: 'c',
+  lifecycle: 'r',
+  lifecycleProgress: 'w',
+  timeIndex: 't',
+  uploadIndex: 'i'
 } as const
 
 export function storeKey(): Buffer {
@@ -91,6 +102,27 @@ export function bucketRange(prefix: string): Range {
 
 export function parseBucketKey(key: Buffer): string {
   return key.toString('utf8', 1)
+}
+
+export function corsKey(bucketId: Buffer): Buffer {
+  return ofBucket(kinds.cors, bucketId)
+}
+
+export function lifecycleKey(bucketId: Buffer): Buffer {
+  return ofBucket(kinds.lifecycle, bucketId)
+}
+
+export function lifecycleProgressKey(bucketId: Buffer): Buffer {
+  return ofBucket(kinds.lifecycleProgress, bucketId)
+}
+
+export function lifecycleProgressRange(): Range {
+  return prefixRange(Buffer.from(kinds.lifecycleProgress))
+}
+
+export function parseLifecycleProgressKey(rowKey: Buffer): Buffer {
+  assert(rowKey.length === 1 + bucketIdSize)
+  return rowKey.subarray(1)
 }
 
 const objectPrefix = Buffer.from(kinds.object)
@@ -176,6 +208,37 @@ function uploadHead(bucketId: Buffer, key: Buffer): Buffer {
   return Buffer.concat([Buffer.from(kinds.upload), bucketId, escaped])
 }
 
+/** Of the upload in this row. */
+export function uploadIndexKey(uploadRowKey: Buffer): Buffer {
+  const { key, initiated, id } = parseUploadKey(uploadRowKey)
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(initiated))
+  const bucketId = uploadRowKey.subarray(1, objectHeadSize)
+  return Buffer.concat([Buffer.from(kinds.uploadIndex), bucketId, time, id, key])
+}
+
+export function parseUploadIndexKey(rowKey: Buffer): { bucketId: Buffer; place: UploadPlace } {
+  const bucketId = rowKey.subarray(1, objectHeadSize)
+  const tail = rowKey.subarray(objectHeadSize)
+  assert(tail.length > uploadTailSize)
+  const place = {
+    key: tail.subarray(uploadTailSize),
+    initiated: Number(tail.readBigUInt64BE(0)),
+    id: tail.subarray(8, uploadTailSize)
+  }
+  return { bucketId, place }
+}
+
+/** The uploads of all buckets, or of one that were begun at `initiatedMax` or before. */
+export function uploadIndexRange(of?: { bucketId: Buffer; initiatedMax: number }): Range {
+  if (of === undefined) return prefixRange(Buffer.from(kinds.uploadIndex))
+
+  const gte = ofBucket(kinds.uploadIndex, of.bucketId)
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(of.initiatedMax + 1))
+  return { gte, lt: Buffer.concat([gte, time]) }
+}
+
 /** `number`: 1 to 10,000. */
 export function partKey(uploadId: Buffer, number: number): Buffer {
   assert(uploadId.length === 16)
@@ -194,6 +257,52 @@ export function partRange(uploadId: Buffer): Range {
 export function parsePartKey(rowKey: Buffer): number {
   assert(rowKey.length === 19)
   return rowKey.readUInt16BE(17)
+}
+
+const timeIndexHeadSize = 1 + bucketIdSize + 8
+
+/** `uploaded`: milliseconds since the epoch. `key` as `normalizeKey` gives it. */
+export function timeIndexKey(bucketId: Buffer, uploaded: number, key: Buffer): Buffer {
+  return Buffer.concat([ofBucket(kinds.timeIndex, bucketId), timeIndexPosition(uploaded, key)])
+}
+
+/** The part of an index row's key that orders it within its bucket. */
+export function timeIndexPosition(uploaded: number, key: Buffer): Buffer {
+  const position = Buffer.allocUnsafe(8 + key.length)
+  position.writeBigUInt64BE(BigInt(uploaded), 0)
+  key.copy(position, 8)
+  return position
+}
+
+/** The index rows of a bucket behind a position, up to those of `uploadedMax`, which are included. */
+export function timeIndexRange(
+  bucketId: Buffer,
+  { after = Buffer.alloc(0), uploadedMax }: { after?: Buffer; uploadedMax?: number } = {}
+): Range {
+  const prefix = ofBucket(kinds.timeIndex, bucketId)
+  // No key of a row is empty behind the time, so that a position without one is before all of that time.
+  const gte = after.length === 0 ? prefix : Buffer.concat([prefix, after, Buffer.alloc(1)])
+  const lt =
+    uploadedMax === undefined
+      ? prefixEnd(prefix)
+      : timeIndexKey(bucketId, uploadedMax + 1, Buffer.alloc(0))
+
+  return { gte, lt }
+}
+
+/** The position and the key in it share memory with the row's. */
+export function parseTimeIndexKey(rowKey: Buffer): {
+  position: Buffer
+  uploaded: number
+  key: Buffer
+} {
+  assert(rowKey.length > timeIndexHeadSize)
+  const position = rowKey.subarray(1 + bucketIdSize)
+  return {
+    position,
+    uploaded: Number(position.readBigUInt64BE(0)),
+    key: position.subarray(8)
+  }
 }
 
 export function extentKey(id: Buffer): Buffer {
@@ -240,6 +349,11 @@ export function normalizeKey(key: string): Buffer {
 
 function invalidKey(reason: string): R2dError {
   return new R2dError('R2D_INVALID_KEY', `The object key is not valid: ${reason}`)
+}
+
+function ofBucket(kind: string, bucketId: Buffer): Buffer {
+  assert(bucketId.length === bucketIdSize)
+  return Buffer.concat([Buffer.from(kind), bucketId])
 }
 
 function idKey(kind: string, id: Buffer): Buffer {

@@ -3,9 +3,12 @@
  */
 
 import { createBucket, removeBucket, setBucketState } from './mutations/bucket.ts'
+import { setBucketCors } from './mutations/bucket-cors.ts'
+import { setBucketLifecycle } from './mutations/bucket-lifecycle.ts'
 import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
+import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
@@ -29,6 +32,11 @@ const registry = {
   createBucket,
   setBucketState,
   removeBucket,
+  setBucketCors,
+  setBucketLifecycle,
+  buildTimeIndex,
+  clearTimeIndex,
+  applyLifecycle,
   createCredential
 }
 

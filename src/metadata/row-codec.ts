@@ -27,7 +27,11 @@ export const schemas = {
   manifestPage: 8,
   discard: 9,
   upload: 10,
-  part: 11
+  part: 11,
+  cors: 12,
+  lifecycle: 13,
+  lifecycleProgress: 14,
+  timeIndex: 15
 } as const
 
 export type SchemaName = keyof typeof schemas

@@ -7,13 +7,16 @@
 
 import { R2dError } from '../errors.ts'
 import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
+import { decodeCorsRecord, type CorsRule } from '../metadata/cors-record.ts'
 import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Version } from '../metadata/engine.ts'
-import { bucketKey, locationKey } from '../metadata/keys.ts'
+import { bucketKey, corsKey, lifecycleKey, locationKey } from '../metadata/keys.ts'
+import { decodeLifecycleRecord } from '../metadata/lifecycle-record.ts'
 import { decodeLocationRecord } from '../metadata/location-record.ts'
 import { unwrapKey } from '../crypto/key-wrap.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { MetadataReader } from './context.ts'
+import { LifecyclePlan } from './lifecycle-plan.ts'
 
 /** Buckets whose keys are kept unwrapped; the least recently opened goes first. */
 const openBucketCountMax = 1024
@@ -25,6 +28,10 @@ export interface OpenBucket {
   key: Buffer
   /** How its extents are placed. */
   policy: PlacementPolicy
+  /** Undefined if it has none. */
+  corsRules: readonly CorsRule[] | undefined
+  /** Undefined if it has no rules for objects. */
+  lifecycle: LifecyclePlan | undefined
 }
 
 interface Known {
@@ -68,7 +75,10 @@ export class BucketCatalog {
       throw new R2dError('R2D_CORRUPT_RECORD', `The key of bucket ${name} does not open`)
     }
 
-    const bucket = { name, record, key, policy: await this.#policy(record) }
+    const policy = await this.#policy(record)
+    const corsRules = await this.#corsRules(record)
+    const lifecycle = await this.#lifecycle(record)
+    const bucket = { name, record, key, policy, corsRules, lifecycle }
     this.#remember(name, { epoch, version: row.version, bucket })
     return bucket
   }
@@ -81,6 +91,19 @@ export class BucketCatalog {
 
     const { replicaCount } = decodeLocationRecord(row.value)
     return { location, replicaCount }
+  }
+
+  /** Read after the bucket's row, which is written with them: what is not of one moment is not of this epoch for long. */
+  async #corsRules({ id, hasCors }: BucketRecord): Promise<readonly CorsRule[] | undefined> {
+    const row = hasCors ? await this.#metadata.get(corsKey(id)) : undefined
+
+    return row && decodeCorsRecord(row.value)
+  }
+
+  async #lifecycle({ id, timeIndex }: BucketRecord): Promise<LifecyclePlan | undefined> {
+    const row = timeIndex === 'none' ? undefined : await this.#metadata.get(lifecycleKey(id))
+
+    return row && new LifecyclePlan(decodeLifecycleRecord(row.value))
   }
 
   #remember(name: string, known: Known): void {

@@ -49,7 +49,9 @@ export async function createBucket(
     location: location === undefined || (isHint && !isKnown) ? defaultLocation : location,
     storageClass: storageClass ?? 'STANDARD',
     wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
-    state: 'active'
+    state: 'active',
+    hasCors: false,
+    timeIndex: 'none'
   }
   await committer.mutate('createBucket', { name, record })
 

@@ -92,7 +92,7 @@ async function completeOnce(
     unusedRowKeys: all.filter(({ number }) => !usedNumbers.has(number)).map(part => part.rowKey)
   })
 
-  return toObjectInfo(record)
+  return toObjectInfo(record, bucket)
 }
 
 /** The parts that the client names, which must be those that are there. */

@@ -65,7 +65,7 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Co
     value: encodeObjectRecord(record)
   })
 
-  return { info: toObjectInfo(record), source: toObjectInfo(source) }
+  return { info: toObjectInfo(record, bucket), source: toObjectInfo(source, sourceBucket) }
 }
 
 function tagsOf(tags: ObjectRecord['tags']): Pick<ObjectRecord, 'tags'> {

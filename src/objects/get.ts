@@ -75,7 +75,7 @@ async function find(
   const bucket = await context.buckets.open(bucketName)
   const record = await readObject(context, bucket, key)
   requireCustomerKey(record, customerKey)
-  const info = toObjectInfo(record)
+  const info = toObjectInfo(record, bucket)
 
   if (precondition !== undefined) {
     const verdict = evaluate(precondition, record)

@@ -3,6 +3,8 @@
  */
 
 import { createBucket, deleteBucket, hasLocation, headBucket, listBuckets } from './bucket.ts'
+import { getBucketCors, setBucketCors } from './bucket-cors.ts'
+import { getBucketLifecycle, setBucketLifecycle } from './bucket-lifecycle.ts'
 import type { StoreContext } from './context.ts'
 import { copy } from './copy.ts'
 import { deleteObjects } from './delete.ts'
@@ -23,6 +25,10 @@ export function createObjectStore(context: StoreContext): Store {
     listBuckets: options => listBuckets(context, options),
     deleteBucket: name => deleteBucket(context, name),
     hasLocation: name => hasLocation(context, name),
+    getBucketCors: name => getBucketCors(context, name),
+    setBucketCors: (name, rules) => setBucketCors(context, name, rules),
+    getBucketLifecycle: name => getBucketLifecycle(context, name),
+    setBucketLifecycle: (name, rules) => setBucketLifecycle(context, name, rules),
     put: (bucket, key, body, options) => put(context, bucket, key, body, options),
     get: (bucket, key, options) => get(context, bucket, key, options),
     head: (bucket, key, options) => head(context, bucket, key, options),

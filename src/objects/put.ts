@@ -183,7 +183,7 @@ async function commit(
   }
   await commitContent(context, 'putObject', parameters, content, policy)
 
-  return toObjectInfo(record)
+  return toObjectInfo(record, bucket)
 }
 
 /** In order. */

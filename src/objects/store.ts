@@ -2,11 +2,28 @@
  * The store: what an operation means, whoever asks. Knows extents and commits, no HTTP.
  */
 
-import type { UploadChecksum } from '../metadata/upload-record.ts'
 import type { Checksums, HttpMetadata, PartRun, StorageClass } from '../metadata/object-record.ts'
+import type { CorsMethod, CorsRule } from '../metadata/cors-record.ts'
+import type { LifecycleCondition, LifecycleRule } from '../metadata/lifecycle-record.ts'
 import type { EntityTag, Precondition } from '../metadata/precondition.ts'
+import type { UploadChecksum } from '../metadata/upload-record.ts'
 
-export type { EntityTag, Precondition, UploadChecksum }
+/** That an object is to go. */
+export interface Expiration {
+  ruleId: string
+  /** Milliseconds since the epoch. */
+  time: number
+}
+
+export type {
+  CorsMethod,
+  CorsRule,
+  EntityTag,
+  LifecycleCondition,
+  LifecycleRule,
+  Precondition,
+  UploadChecksum
+}
 
 export interface BucketInfo {
   name: string
@@ -39,6 +56,8 @@ export interface ObjectInfo {
   /** 16 bytes: MD5 of the key that the customer gave and is to give again. */
   customerKeyMd5: Buffer | undefined
   tags: [name: string, value: string][]
+  /** By the bucket's lifecycle rules, as they are now. Not in listings. */
+  expiration: Expiration | undefined
 }
 
 export type DigestName = 'md5' | 'sha1' | 'sha256' | 'crc32' | 'crc32c' | 'crc64nvme'
@@ -248,6 +267,12 @@ export interface Store {
   }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
   hasLocation(name: string): Promise<boolean>
+  /** Undefined: none. */
+  getBucketCors(name: string): Promise<readonly CorsRule[] | undefined>
+  setBucketCors(name: string, rules: readonly CorsRule[] | undefined): Promise<void>
+  /** Undefined: none. */
+  getBucketLifecycle(name: string): Promise<readonly LifecycleRule[] | undefined>
+  setBucketLifecycle(name: string, rules: readonly LifecycleRule[] | undefined): Promise<void>
 
   put(
     bucket: string,

@@ -25,6 +25,7 @@ import {
   encodeUploadRecord,
   type UploadRecord
 } from '../metadata/upload-record.ts'
+import type { Committer } from '../metadata/committer.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import { wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
@@ -122,9 +123,13 @@ export async function abortAllUploads(context: StoreContext, bucketId: Buffer): 
   }
 }
 
+export interface AbortContext extends Pick<StoreContext, 'metadata' | 'now'> {
+  committer: Pick<Committer, 'mutate'>
+}
+
 /** The upload in this row, and all its parts, in one commit. None there is no error. */
 export async function abortUploadRow(
-  { metadata, committer, now }: Pick<StoreContext, 'metadata' | 'committer' | 'now'>,
+  { metadata, committer, now }: AbortContext,
   uploadRowKey: Buffer
 ): Promise<void> {
   await retryConflicts(async () => {

@@ -285,3 +285,40 @@ test('help has examples, and an old Node.js is no obstacle', async t => {
   t.is(code, 0, stderr)
   t.regex(stdout, /^r2d\/0\./)
 })
+
+test('CORS and lifecycle rules are set from a file, shown, and removed', async t => {
+  const bucket = await makeBucket(t)
+  const path = join(await directory(t), 'rules')
+  const cors = {
+    rules: [{ allowed: { origins: ['https://example.com'], methods: ['GET'] }, maxAgeSeconds: 60 }]
+  }
+  await writeFile(path, JSON.stringify(cors))
+
+  t.is((await r2d('bucket', 'cors', 'get', bucket)).code, 4)
+  await ok(t, 'bucket', 'cors', 'set', bucket, '--file', path)
+  t.deepEqual(JSON.parse(await ok(t, 'bucket', 'cors', 'get', bucket)), cors)
+  await writeFile(path, await ok(t, 'bucket', 'cors', 'get', bucket, '--xml'))
+  await ok(t, 'bucket', 'cors', 'set', bucket, '--file', path)
+  t.deepEqual(JSON.parse(await ok(t, 'bucket', 'cors', 'get', bucket, '--json')), cors)
+  await ok(t, 'bucket', 'cors', 'rm', bucket)
+  t.is((await r2d('bucket', 'cors', 'get', bucket)).code, 4)
+
+  const initial = JSON.parse(await ok(t, 'bucket', 'lifecycle', 'get', bucket)) as unknown
+  t.deepEqual(initial, {
+    rules: [
+      {
+        id: 'Default Multipart Abort Rule',
+        enabled: true,
+        conditions: {},
+        abortMultipartUploadsTransition: { condition: { type: 'Age', maxAge: 604_800 } }
+      }
+    ]
+  })
+  await writeFile(path, JSON.stringify({ rules: [{ id: 'a', enabled: true, conditions: {} }] }))
+  const refused = await r2d('bucket', 'lifecycle', 'set', bucket, '--file', path)
+  t.is(refused.code, 2)
+  t.regex(refused.stderr, /At least one action needs to be specified in a rule/)
+  t.deepEqual(JSON.parse(await ok(t, 'bucket', 'lifecycle', 'get', bucket)), initial)
+  await ok(t, 'bucket', 'lifecycle', 'rm', bucket)
+  t.is((await r2d('bucket', 'lifecycle', 'get', bucket)).code, 4)
+})

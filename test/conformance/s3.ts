@@ -20,6 +20,8 @@ import {
 } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { ExecutionContext, TestFn } from 'ava'
+import { corsSuite } from './cors.ts'
+import { lifecycleSuite } from './lifecycle.ts'
 
 export interface S3Endpoint {
   endpoint: string
@@ -82,6 +84,8 @@ export async function refusal(
 
 export function s3Suite(test: TestFn, name: string, open: () => S3Endpoint): void {
   const client = (): S3Client => clientOf(open())
+  corsSuite(test, name, open)
+  lifecycleSuite(test, name, open)
 
   for (const size of [0, 1, 65_535, 65_536, 65_537, 262_145, 5_000_000]) {
     test(`${name}: an object of ${size} bytes comes back as it was put`, async t => {

@@ -40,16 +40,6 @@ const refused: [string, Sent, string[]][] = [
     { method: 'PUT', path: '/B/k?partNumber=1&uploadId=u' },
     ['x-amz-server-side-encryption']
   ],
-  [
-    'UploadPartCopy',
-    { method: 'PUT', path: '/B/k?partNumber=1&uploadId=u', headers: copying },
-    [
-      'x-amz-copy-source-if-match',
-      'x-amz-copy-source-if-none-match',
-      'x-amz-copy-source-if-modified-since',
-      'x-amz-copy-source-if-unmodified-since'
-    ]
-  ],
   ['DeleteObject', { method: 'DELETE', path: '/B/k' }, remove],
   ['DeleteObjects', { method: 'POST', path: '/B?delete' }, remove],
   ['CreateBucket', { method: 'PUT', path: '/B' }, [...grants, 'x-amz-object-ownership']]

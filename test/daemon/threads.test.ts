@@ -91,6 +91,11 @@ test('a committer and a gateway that die under load are replaced, and what was a
     assert.equal(body.toString(), path)
   }
   t.is(threads.restartCount, 2)
+  // The main thread's own channel leads to the new committer, too.
+  const nothing = { bucket: 'none', bucketId: Buffer.alloc(12), rowKeys: [], now: 0 }
+  await t.throwsAsync(threads.committer.mutate('deleteObjects', nothing), {
+    code: 'R2D_NO_SUCH_BUCKET'
+  })
   await threads.stop(5000)
   await engine[Symbol.asyncDispose]()
   await home.remove()

@@ -18,7 +18,8 @@ const info: ObjectInfo = {
   partCount: undefined,
   parts: [],
   customerKeyMd5: undefined,
-  tags: []
+  tags: [],
+  expiration: undefined
 }
 
 test('names that no header can have are counted, and the others given', t => {

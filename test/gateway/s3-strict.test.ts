@@ -46,6 +46,14 @@ const refused: [Sent, string][] = [
     "Header 'x-amz-tagging-directive' with value 'COPY' not implemented"
   ],
   [
+    {
+      method: 'PUT',
+      path: '/B/k?partNumber=1&uploadId=u',
+      headers: { [part]: 'B/k', 'x-amz-copy-source-if-match': 'e' }
+    },
+    "Header 'x-amz-copy-source-if-match' with value 'e' not implemented"
+  ],
+  [
     { method: 'GET', path: '/B/k', headers: { 'x-amz-expected-bucket-owner': 'r2d' } },
     "Header 'x-amz-expected-bucket-owner' with value 'r2d' not implemented"
   ],

@@ -14,11 +14,27 @@ import {
   type BucketRecord
 } from '../../src/metadata/bucket-record.ts'
 import {
+  corsMethods,
+  decodeCorsRecord,
+  encodeCorsRecord,
+  type CorsRule
+} from '../../src/metadata/cors-record.ts'
+import {
   decodeCredentialRecord,
   encodeCredentialRecord
 } from '../../src/metadata/credential-record.ts'
 import { decodeDiscardRecord, encodeDiscardRecord } from '../../src/metadata/discard-record.ts'
 import { decodeExtentRecord, encodeExtentRecord } from '../../src/metadata/extent-record.ts'
+import {
+  decodeLifecycleProgress,
+  encodeLifecycleProgress
+} from '../../src/metadata/lifecycle-progress-record.ts'
+import {
+  decodeLifecycleRecord,
+  encodeLifecycleRecord,
+  type LifecycleCondition,
+  type LifecycleRule
+} from '../../src/metadata/lifecycle-record.ts'
 import { decodeLocationRecord, encodeLocationRecord } from '../../src/metadata/location-record.ts'
 import type { Manifest } from '../../src/metadata/manifest.ts'
 import {
@@ -141,9 +157,43 @@ const bucket: fc.Arbitrary<BucketRecord> = fc.record(
     location: text,
     storageClass,
     wrappedKey: bytes(48),
-    state: fc.constantFrom('active' as const, 'deleting' as const)
+    state: fc.constantFrom('active' as const, 'deleting' as const),
+    hasCors: fc.boolean(),
+    timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing')
   },
   plain
+)
+const corsRules: fc.Arbitrary<CorsRule[]> = fc.array(
+  fc.record(
+    {
+      id: text,
+      allowedOrigins: fc.array(text, { maxLength: 3 }),
+      allowedMethods: fc.array(fc.constantFrom(...corsMethods), { maxLength: 3 }),
+      allowedHeaders: fc.array(text, { maxLength: 3 }),
+      exposeHeaders: fc.array(text, { maxLength: 3 }),
+      maxAge: fc.option(fc.nat(86_400), { nil: undefined })
+    },
+    plain
+  ),
+  { maxLength: 4 }
+)
+const condition: fc.Arbitrary<LifecycleCondition> = fc.oneof(
+  fc.record({ kind: fc.constant('age' as const), seconds: fc.nat(2 ** 40) }, plain),
+  fc.record({ kind: fc.constant('date' as const), time }, plain)
+)
+const lifecycleRules: fc.Arbitrary<LifecycleRule[]> = fc.array(
+  fc.record(
+    {
+      id: text,
+      isEnabled: fc.boolean(),
+      prefix: text,
+      expiration: fc.option(condition, { nil: undefined }),
+      transition: fc.option(condition, { nil: undefined }),
+      abortAge: fc.option(fc.nat(2 ** 40), { nil: undefined })
+    },
+    plain
+  ),
+  { maxLength: 4 }
 )
 const replica = fc.record(
   { volume: fc.integer({ min: 1, max: 0xffff }), segment: time, offset: fc.nat(2 ** 31 - 1) },
@@ -176,6 +226,32 @@ const codecs: AnyCodec[] = [
     records: bucket,
     encode: encodeBucketRecord,
     decode: decodeBucketRecord
+  }),
+  codec({
+    name: 'CORS',
+    records: corsRules,
+    encode: encodeCorsRecord,
+    decode: decodeCorsRecord
+  }),
+  codec({
+    name: 'lifecycle',
+    records: lifecycleRules,
+    encode: encodeLifecycleRecord,
+    decode: decodeLifecycleRecord
+  }),
+  codec({
+    name: 'lifecycle progress',
+    records: fc.record(
+      {
+        revision: bytes(16),
+        bucket: text,
+        built: someBytes,
+        cursors: fc.array(fc.record({ condition, position: someBytes }, plain), { maxLength: 3 })
+      },
+      plain
+    ),
+    encode: encodeLifecycleProgress,
+    decode: decodeLifecycleProgress
   }),
   codec({
     name: 'extent',
@@ -350,30 +426,6 @@ for (const each of codecs) {
     })
   })
 }
-
-test('an extent row has the bytes that docs/format.md gives', t => {
-  const row = encodeExtentRecord({
-    size: 300,
-    references: 1,
-    replicas: [
-      { volume: 1, segment: 0x1234, offset: 80 },
-      { volume: 3, segment: 5, offset: 128 }
-    ]
-  })
-
-  t.is(
-    row.toString('hex'),
-    [
-      '07', // Schema: extent.
-      '01', // Format.
-      'ac02', // Size.
-      '01', // References.
-      '02', // Replicas.
-      '01b42450', // Volume 1, segment 0x1234, offset 80.
-      '03058001' // Volume 3, segment 5, offset 128.
-    ].join('')
-  )
-})
 
 test('an object row has the bytes that docs/format.md gives', t => {
   const row = encodeObjectRecord({

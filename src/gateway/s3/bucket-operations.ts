@@ -4,6 +4,12 @@
  * https://developers.cloudflare.com/r2/api/s3/api/
  */
 
+import { deleteBucketCors, getBucketCors, putBucketCors } from './bucket-cors.ts'
+import {
+  deleteBucketLifecycle,
+  getBucketLifecycle,
+  putBucketLifecycle
+} from './bucket-lifecycle.ts'
 import type { Compat } from '../compat.ts'
 import type { Query } from '../target.ts'
 import { getBucketAcl, putBucketAcl } from './access-control.ts'
@@ -31,10 +37,10 @@ const gets: Record<string, Entry> = {
   replication: absent('ReplicationConfigurationNotFoundError'),
   accelerate: 'GetBucketAccelerateConfiguration',
   analytics: 'GetBucketAnalyticsConfiguration',
-  cors: 'GetBucketCors',
+  cors: getBucketCors,
   'intelligent-tiering': 'GetBucketIntelligentTieringConfiguration',
   inventory: 'GetBucketInventoryConfiguration',
-  lifecycle: 'GetBucketLifecycleConfiguration',
+  lifecycle: getBucketLifecycle,
   logging: 'GetBucketLogging',
   metrics: 'GetBucketMetricsConfiguration',
   notification: 'GetBucketNotificationConfiguration',
@@ -54,10 +60,10 @@ const puts: Record<string, Entry> = {
   versioning: putBucketVersioning,
   accelerate: 'PutBucketAccelerateConfiguration',
   analytics: 'PutBucketAnalyticsConfiguration',
-  cors: 'PutBucketCors',
+  cors: putBucketCors,
   'intelligent-tiering': 'PutBucketIntelligentTieringConfiguration',
   inventory: 'PutBucketInventoryConfiguration',
-  lifecycle: 'PutBucketLifecycleConfiguration',
+  lifecycle: putBucketLifecycle,
   logging: 'PutBucketLogging',
   metrics: 'PutBucketMetricsConfiguration',
   notification: 'PutBucketNotificationConfiguration',
@@ -74,10 +80,10 @@ const puts: Record<string, Entry> = {
 const deletes: Record<string, Entry> = {
   encryption: deleteBucketEncryption,
   analytics: 'DeleteBucketAnalyticsConfiguration',
-  cors: 'DeleteBucketCors',
+  cors: deleteBucketCors,
   'intelligent-tiering': 'DeleteBucketIntelligentTieringConfiguration',
   inventory: 'DeleteBucketInventoryConfiguration',
-  lifecycle: 'DeleteBucketLifecycle',
+  lifecycle: deleteBucketLifecycle,
   metrics: 'DeleteBucketMetricsConfiguration',
   ownershipControls: 'DeleteBucketOwnershipControls',
   policy: 'DeleteBucketPolicy',

@@ -19,6 +19,7 @@ import { readPrecondition } from '../conditions.ts'
 import { parseTags } from '../conditions.ts'
 import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import { writeExpiration } from '../object-headers.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
 import { elementsOf, isRecord, parseDocument } from './xml.ts'
@@ -60,7 +61,11 @@ export async function completeMultipartUpload(request: S3Request): Promise<S3Res
       ...writeChecksumElements(info.checksums, info.isComposite ? info.partCount : undefined),
       ['ChecksumType', checksumTypeOf(info)]
     ],
-    { 'x-amz-version-id': info.versionId, ...writeCustomerKey(info.customerKeyMd5) }
+    {
+      'x-amz-version-id': info.versionId,
+      ...writeCustomerKey(info.customerKeyMd5),
+      ...writeExpiration(info)
+    }
   )
 }
 

@@ -13,9 +13,14 @@ import { checksumTypeOf, writeChecksumElements } from '../checksum-elements.ts'
 import { readPrecondition } from '../conditions.ts'
 import { readCopySource } from '../copy-source.ts'
 import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
-import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
 import { parseTagging } from '../tags.ts'
 import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
+import {
+  readCustomMetadata,
+  readHttpMetadata,
+  readStorageClass,
+  writeExpiration
+} from '../object-headers.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
 
@@ -65,7 +70,8 @@ export async function copyObject(request: S3Request): Promise<S3Response> {
     {
       'x-amz-version-id': info.versionId,
       'x-amz-copy-source-version-id': copied.versionId,
-      ...writeCustomerKey(info.customerKeyMd5)
+      ...writeCustomerKey(info.customerKeyMd5),
+      ...writeExpiration(info)
     }
   )
 }

@@ -10,7 +10,8 @@ import {
   readCustomMetadata,
   readHttpMetadata,
   readStorageClass,
-  writeChecksums
+  writeChecksums,
+  writeExpiration
 } from '../object-headers.ts'
 import { parseTagging } from '../tags.ts'
 import { createBucketIfMissing } from './buckets.ts'
@@ -48,7 +49,8 @@ export async function putObject(request: S3Request): Promise<S3Response> {
       etag: `"${info.etag}"`,
       'x-amz-version-id': info.versionId,
       ...writeChecksums(info),
-      ...writeCustomerKey(info.customerKeyMd5)
+      ...writeCustomerKey(info.customerKeyMd5),
+      ...writeExpiration(info)
     }
   }
 }

@@ -12,6 +12,7 @@ import { R2dError, type ErrorCode } from '../../errors.ts'
 
 const codes = {
   AccessDenied: [403, 'Access Denied'],
+  AccessForbidden: [403, 'Access Forbidden'],
   BadDigest: [400, 'The checksum you specified did not match what we received.'],
   BadRequest: [400, 'Bad Request'],
   BucketAlreadyOwnedByYou: [
@@ -55,6 +56,8 @@ const codes = {
   ],
   MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size.'],
   MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],
+  NoSuchLifecycleConfiguration: [404, 'The lifecycle configuration does not exist.'],
+  NoSuchCORSConfiguration: [404, 'The CORS configuration does not exist.'],
   NoSuchBucket: [404, 'The specified bucket does not exist.'],
   NoSuchKey: [404, 'The specified key does not exist.'],
   NoSuchUpload: [404, 'The specified multipart upload does not exist.'],

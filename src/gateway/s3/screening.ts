@@ -63,6 +63,8 @@ export const refusedHeaders = {
   /** GetObject, HeadObject, HeadBucket, everything that gets a configuration or a listing. */
   Read: [expectedOwner],
   CreateBucket: [...grantHeaders, 'x-amz-object-ownership'],
+  /** Objects of every size are transitioned. */
+  PutBucketLifecycleConfiguration: [expectedOwner, 'x-amz-transition-default-minimum-object-size'],
   /** What R2 does not have at all, so that its table says nothing: tags and ACLs. */
   Extra: [expectedOwner, ...grantHeaders]
 } as const satisfies Record<string, readonly string[]>

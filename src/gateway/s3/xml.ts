@@ -177,3 +177,42 @@ export function elementsOf(parent: Record<string, unknown>, name: string): unkno
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** The elements in an element's content, if they are none but those named; MalformedXML otherwise. */
+export function onlyElements(
+  content: unknown,
+  parent: string,
+  names: readonly string[]
+): Record<string, unknown> {
+  if (typeof content === 'string' && content.trim() === '') return {}
+  if (!isRecord(content)) throw malformed(`${parent} holds no elements`)
+
+  for (const [name, value] of Object.entries(content)) {
+    // White space between elements.
+    if (name === '#text' && String(value).trim() === '') continue
+    if (!names.includes(name)) throw malformed(`${parent} has an unknown element ${name}`)
+  }
+  return content
+}
+
+/** The text of an element that is there at most once; MalformedXML for more, or for elements in it. */
+export function textOf(parent: Record<string, unknown>, name: string): string | undefined {
+  const found = elementsOf(parent, name)
+  if (found.length > 1) throw malformed(`${name} is there more than once`)
+
+  return textsOf(parent, name)[0]
+}
+
+/** The texts of the elements of a name. */
+export function textsOf(parent: Record<string, unknown>, name: string): string[] {
+  return elementsOf(parent, name).map(value => {
+    if (typeof value !== 'string') throw malformed(`${name} holds something else than text`)
+    return value
+  })
+}
+
+/** R2's and S3's message, and behind it what they do not say. */
+export function malformed(reason: string): S3Error {
+  const { message } = new S3Error('MalformedXML')
+  return new S3Error('MalformedXML', `${message} ${reason}.`)
+}

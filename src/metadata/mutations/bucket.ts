@@ -7,9 +7,15 @@
  */
 
 import { R2dError } from '../../errors.ts'
-import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
+import {
+  decodeBucketRecord,
+  encodeBucketRecord,
+  isIndexed,
+  type BucketRecord
+} from '../bucket-record.ts'
 import type { Version, Versioned } from '../engine.ts'
-import { bucketKey, locationKey } from '../keys.ts'
+import { bucketKey, corsKey, lifecycleKey, lifecycleProgressKey, locationKey } from '../keys.ts'
+import { defaultLifecycle, encodeLifecycleRecord } from '../lifecycle-record.ts'
 import type { Transaction } from '../transaction.ts'
 
 export interface CreateBucket {
@@ -29,6 +35,7 @@ export async function createBucket(
   }
 
   transaction.put(bucketKey(name), encodeBucketRecord(record))
+  transaction.put(lifecycleKey(record.id), encodeLifecycleRecord(defaultLifecycle))
 }
 
 export interface SetBucketState {
@@ -66,6 +73,10 @@ export async function removeBucket(
   }
 
   transaction.delete(bucketKey(name))
+  if (record.hasCors) transaction.delete(corsKey(id))
+  transaction.delete(lifecycleKey(id))
+  // The index of an empty bucket is empty, if it is in step. Otherwise the progress row is how its rest is found.
+  if (isIndexed(record)) transaction.delete(lifecycleProgressKey(id))
 }
 
 async function requireRecord(

@@ -2,10 +2,12 @@
  * DeleteObject and DeleteObjects: the rows go, and with them the only wrapped keys of their content.
  */
 
-import { decodeObjectRecord } from '../object-record.ts'
+import type { BucketRecord } from '../bucket-record.ts'
+import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
 import { discard, requireBucket } from './put-object.ts'
+import { reindex } from './time-index.ts'
 
 export interface DeleteObjects {
   bucket: string
@@ -21,27 +23,37 @@ export interface DeleteObjects {
 /** The places of those whose precondition did not hold. */
 export async function deleteObjects(
   transaction: Transaction,
-  { bucket, bucketId, rowKeys, preconditions, now }: DeleteObjects
+  { bucket: name, bucketId, rowKeys, preconditions, now }: DeleteObjects
 ): Promise<number[]> {
-  await requireBucket(transaction, { bucket, bucketId })
+  const bucket = await requireBucket(transaction, { bucket: name, bucketId })
 
   const rows = await transaction.getMany(rowKeys)
   const seen = new Set<string>()
   const refused: number[] = []
   for (const [index, rowKey] of rowKeys.entries()) {
-    const name = rowKey.toString('latin1')
-    const row = seen.has(name) ? undefined : rows[index]
-    const record = row && decodeObjectRecord(row.value)
+    const place = rowKey.toString('latin1')
+    const row = seen.has(place) ? undefined : rows[index]
+    const object = row && decodeObjectRecord(row.value)
     const precondition = preconditions?.[index]
-    if (precondition !== undefined && evaluate(precondition, record) !== 'holds') {
+    if (precondition !== undefined && evaluate(precondition, object) !== 'holds') {
       refused.push(index)
       continue
     }
-    if (record === undefined) continue
-    seen.add(name)
+    if (object === undefined) continue
+    seen.add(place)
 
-    discard(transaction, record.versionId, record.manifest, now)
-    transaction.delete(rowKey)
+    removeObject(transaction, bucket, { rowKey, object, now })
   }
   return refused
+}
+
+/** Takes an object that was read in this transaction out of its bucket. */
+export function removeObject(
+  transaction: Transaction,
+  bucket: BucketRecord,
+  { rowKey, object, now }: { rowKey: Buffer; object: ObjectRecord; now: number }
+): void {
+  discard(transaction, object.versionId, object.manifest, now)
+  reindex(transaction, bucket, { rowKey, before: object, after: undefined })
+  transaction.delete(rowKey)
 }

@@ -7,7 +7,7 @@
  */
 
 import { R2dError } from '../../errors.ts'
-import { decodeBucketRecord } from '../bucket-record.ts'
+import { decodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import { encodeDiscardRecord } from '../discard-record.ts'
 import { encodeExtentRecord, type Replica } from '../extent-record.ts'
 import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
@@ -15,6 +15,7 @@ import type { Manifest } from '../manifest.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
+import { reindex } from './time-index.ts'
 
 /** An extent that this commit is the first to refer to. */
 export interface NewExtent {
@@ -75,7 +76,7 @@ export async function replaceObject(
   value: Buffer
 ): Promise<void> {
   const { rowKey, minIntervalMs = 0, now } = destination
-  await requireBucket(transaction, destination)
+  const bucket = await requireBucket(transaction, destination)
 
   const current = await requirePrecondition(transaction, destination)
   if (current !== undefined && Math.abs(now - current.uploaded) < minIntervalMs) {
@@ -83,6 +84,11 @@ export async function replaceObject(
   }
 
   if (current !== undefined) discard(transaction, current.versionId, current.manifest, now)
+  reindex(transaction, bucket, {
+    rowKey,
+    before: current,
+    after: () => decodeObjectRecord(value)
+  })
   transaction.put(rowKey, value)
 }
 
@@ -103,7 +109,7 @@ export async function requirePrecondition(
 export async function requireBucket(
   transaction: Transaction,
   { bucket, bucketId }: { bucket: string; bucketId: Buffer }
-): Promise<void> {
+): Promise<BucketRecord> {
   const found = await transaction.get(bucketKey(bucket))
   const record = found && decodeBucketRecord(found.value)
   if (!record?.id.equals(bucketId)) {
@@ -112,6 +118,7 @@ export async function requireBucket(
   if (record.state === 'deleting') {
     throw new R2dError('R2D_CONFLICT', `Bucket ${bucket} is being deleted`)
   }
+  return record
 }
 
 /** Hands what a version or part refers to, on its way out, to the release queue. */

@@ -8,8 +8,10 @@
  */
 
 import { R2dError } from '../../errors.ts'
+import { uploadIndexKey } from '../keys.ts'
 import { decodeObjectRecord } from '../object-record.ts'
 import { decodePartRecord } from '../part-record.ts'
+import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { decodeUploadRecord, encodeUploadRecord, type UploadRecord } from '../upload-record.ts'
 import { shareExtents } from './copy-object.ts'
@@ -35,6 +37,7 @@ export async function createUpload(transaction: Transaction, upload: CreateUploa
   await requireBucket(transaction, upload)
   await requirePrecondition(transaction, upload)
   transaction.put(upload.uploadRowKey, upload.value)
+  transaction.put(uploadIndexKey(upload.uploadRowKey), encodeTimeIndexRecord())
 }
 
 export interface PutPart {
@@ -104,7 +107,7 @@ export async function completeUpload(
 
   await discardParts(transaction, unusedRowKeys, now)
   for (const rowKey of partRowKeys) transaction.delete(rowKey)
-  transaction.delete(uploadRowKey)
+  removeUpload(transaction, uploadRowKey)
 }
 
 export interface AbortUpload {
@@ -125,7 +128,12 @@ export async function abortUpload(
   await requireRevision(transaction, uploadRowKey, revision)
   await discardParts(transaction, partRowKeys, now)
   for (const rowKey of partRowKeys) transaction.delete(rowKey)
-  transaction.delete(uploadRowKey)
+  removeUpload(transaction, uploadRowKey)
+}
+
+function removeUpload(transaction: Transaction, rowKey: Buffer): void {
+  transaction.delete(rowKey)
+  transaction.delete(uploadIndexKey(rowKey))
 }
 
 async function requireUpload(transaction: Transaction, rowKey: Buffer): Promise<UploadRecord> {

@@ -1,0 +1,192 @@
+/**
+ * The steps of the background work on a bucket's lifecycle. Each is bounded, notes how far it got in the commit that
+ * does it, and may be repeated: it looks at every row again before it acts.
+ *
+ * Each names the revision of the progress that it was decided from. If the rules have changed since, it is refused
+ * (R2D_CONFLICT): nothing is deleted by a rule that is no longer there.
+ */
+
+import { R2dError } from '../../errors.ts'
+import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
+import {
+  bucketKey,
+  lifecycleKey,
+  lifecycleProgressKey,
+  parseObjectKey,
+  timeIndexKey
+} from '../keys.ts'
+import {
+  decodeLifecycleProgress,
+  encodeLifecycleProgress,
+  type LifecycleCursor,
+  type LifecycleProgress
+} from '../lifecycle-progress-record.ts'
+import { decodeLifecycleRecord, needsTimeIndex } from '../lifecycle-record.ts'
+import { decodeObjectRecord, encodeObjectRecord } from '../object-record.ts'
+import { encodeTimeIndexRecord } from '../time-index-record.ts'
+import type { Transaction } from '../transaction.ts'
+import { removeObject } from './delete-objects.ts'
+import { requireBucket } from './put-object.ts'
+
+interface LifecycleStep {
+  bucket: string
+  bucketId: Buffer
+  /** Of the progress that the step was decided from. */
+  revision: Buffer
+}
+
+export interface BuildTimeIndex extends LifecycleStep {
+  /** Objects' row keys, ascending, the first of which stands behind what is built. None: that was all. */
+  rowKeys: Buffer[]
+}
+
+export async function buildTimeIndex(
+  transaction: Transaction,
+  step: BuildTimeIndex
+): Promise<void> {
+  const record = await requireBucket(transaction, step)
+  const progress = await requireProgress(transaction, step)
+  if (record.timeIndex !== 'building') throw changed(step)
+
+  const last = step.rowKeys.at(-1)
+  if (last === undefined) {
+    setTimeIndex(transaction, step, record, 'ready')
+    return
+  }
+
+  const rows = await transaction.getMany(step.rowKeys)
+  for (const [index, rowKey] of step.rowKeys.entries()) {
+    const row = rows[index]
+    // Deleted since it was seen; or replaced, and in the index by that.
+    if (row === undefined) continue
+    const { uploaded } = decodeObjectRecord(row.value)
+    const indexKey = timeIndexKey(step.bucketId, uploaded, parseObjectKey(rowKey).key)
+    transaction.put(indexKey, encodeTimeIndexRecord())
+  }
+  putProgress(transaction, step, { ...progress, built: parseObjectKey(last).key })
+}
+
+export interface ClearTimeIndex extends LifecycleStep {
+  /** Keys of index rows. None: there are no more. */
+  indexKeys: Buffer[]
+}
+
+/** For an index that is not wanted any more, and for what was left of one when its bucket was deleted. */
+export async function clearTimeIndex(
+  transaction: Transaction,
+  step: ClearTimeIndex
+): Promise<void> {
+  const progress = await requireProgress(transaction, step)
+  const row = await transaction.get(bucketKey(step.bucket))
+  const found = row && decodeBucketRecord(row.value)
+  const record = found?.id.equals(step.bucketId) === true ? found : undefined
+  if (record !== undefined && record.timeIndex !== 'clearing') throw changed(step)
+
+  if (step.indexKeys.length > 0) {
+    for (const key of step.indexKeys) transaction.delete(key)
+    return
+  }
+  if (record === undefined) {
+    transaction.delete(lifecycleProgressKey(step.bucketId))
+    return
+  }
+
+  const rules = await transaction.get(lifecycleKey(step.bucketId))
+  if (rules !== undefined && needsTimeIndex(decodeLifecycleRecord(rules.value))) {
+    setTimeIndex(transaction, step, record, 'building')
+    putProgress(transaction, step, { ...progress, built: Buffer.alloc(0), cursors: [] })
+  } else {
+    setTimeIndex(transaction, step, record, 'none')
+    transaction.delete(lifecycleProgressKey(step.bucketId))
+  }
+}
+
+/** An object that was seen to be due, and the version that was. */
+export interface DueObject {
+  rowKey: Buffer
+  uploaded: number
+}
+
+export interface ApplyLifecycle extends LifecycleStep {
+  expire: DueObject[]
+  /** To STANDARD_IA. */
+  transition: DueObject[]
+  /** Where the visit of the index has come to. */
+  cursor: LifecycleCursor
+  /** Cursors of conditions that are of no use any more are dropped: the others. */
+  keep: LifecycleCursor['condition'][]
+  /** Milliseconds since the epoch. */
+  now: number
+}
+
+export async function applyLifecycle(
+  transaction: Transaction,
+  step: ApplyLifecycle
+): Promise<{ expired: number; transitioned: number }> {
+  const record = await requireBucket(transaction, step)
+  const progress = await requireProgress(transaction, step)
+  if (record.timeIndex !== 'ready') throw changed(step)
+
+  const due = [...step.expire, ...step.transition]
+  const rows = await transaction.getMany(due.map(({ rowKey }) => rowKey))
+  let [expired, transitioned] = [0, 0]
+  for (const [index, { rowKey, uploaded }] of due.entries()) {
+    const row = rows[index]
+    const object = row && decodeObjectRecord(row.value)
+    // Deleted or replaced since it was seen: what is there now is younger, and has its own place in the index.
+    if (object?.uploaded !== uploaded) continue
+
+    if (index < step.expire.length) {
+      removeObject(transaction, record, { rowKey, object, now: step.now })
+      expired++
+    } else if (object.storageClass === 'STANDARD') {
+      const value = encodeObjectRecord({ ...object, storageClass: 'STANDARD_IA' })
+      transaction.put(rowKey, value)
+      transitioned++
+    }
+  }
+
+  const cursors = progress.cursors.filter(
+    ({ condition }) =>
+      !isSame(condition, step.cursor.condition) && step.keep.some(each => isSame(each, condition))
+  )
+  putProgress(transaction, step, { ...progress, cursors: [...cursors, step.cursor] })
+  return { expired, transitioned }
+}
+
+function isSame(a: LifecycleCursor['condition'], b: LifecycleCursor['condition']): boolean {
+  return a.kind === 'age'
+    ? b.kind === 'age' && a.seconds === b.seconds
+    : b.kind === 'date' && a.time === b.time
+}
+
+async function requireProgress(
+  transaction: Transaction,
+  step: LifecycleStep
+): Promise<LifecycleProgress> {
+  const row = await transaction.get(lifecycleProgressKey(step.bucketId))
+  const progress = row && decodeLifecycleProgress(row.value)
+  if (progress?.revision.equals(step.revision) !== true) throw changed(step)
+  return progress
+}
+
+function putProgress(
+  transaction: Transaction,
+  { bucketId }: LifecycleStep,
+  progress: LifecycleProgress
+): void {
+  transaction.put(lifecycleProgressKey(bucketId), encodeLifecycleProgress(progress))
+}
+
+function setTimeIndex(
+  transaction: Transaction,
+  { bucket }: LifecycleStep,
+  record: BucketRecord,
+  timeIndex: BucketRecord['timeIndex']
+): void {
+  transaction.put(bucketKey(bucket), encodeBucketRecord({ ...record, timeIndex }))
+}
+
+function changed({ bucket }: LifecycleStep): R2dError {
+  return new R2dError('R2D_CONFLICT', `The lifecycle of bucket ${bucket} has changed`)
+}
