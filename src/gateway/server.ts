@@ -12,6 +12,7 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
+import { RequestBody } from './request-body.ts'
 import type { S3Response } from './s3/operation.ts'
 import { route } from './s3/route.ts'
 import { S3Error, toS3Error } from './s3/s3-error.ts'
@@ -139,9 +140,7 @@ async function answerTo(
     query: target.query,
     headers,
     body: options => {
-      // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
-      const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-      const body = openBody(headers, source, payload, signing, options)
+      const body = openBody(headers, new RequestBody(request), payload, signing, options)
       if (client.waits) response.writeContinue()
       client.waits = false
       return body
@@ -166,9 +165,9 @@ async function send(
   const closed = new Promise<void>(resolve => response.once('close', resolve))
   for await (const chunk of body) {
     if (response.destroyed) return
-    if (response.write(chunk)) continue
-    // Whichever comes first: the client has taken it, or has gone.
-    await Promise.race([new Promise<void>(resolve => response.once('drain', resolve)), closed])
+    // The memory of the chunk is its sender's again once the next is asked for: so not before the kernel has taken this
+    // one. Whichever comes first: it has, or the client has gone.
+    await Promise.race([new Promise<unknown>(resolve => response.write(chunk, resolve)), closed])
   }
   response.end()
 }

@@ -78,6 +78,7 @@ export type GetResult =
       info: ObjectInfo
       offset: number
       length: number
+      /** Each piece is the reader's until it asks for the next. */
       body: AsyncIterable<Buffer>
     }
   | { kind: 'not-modified'; info: ObjectInfo }
@@ -230,6 +231,7 @@ export interface Store {
   }): Promise<{ buckets: BucketInfo[]; isTruncated: boolean }>
   deleteBucket(name: string): Promise<void>
 
+  /** Each piece of the body is the store's until it asks for the next. */
   put(
     bucket: string,
     key: string,
