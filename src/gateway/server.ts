@@ -162,12 +162,20 @@ async function send(
   }
 
   response.writeHead(status, headers)
-  const closed = new Promise<void>(resolve => response.once('close', resolve))
+  const waiting = { end: (): void => undefined }
+  response.once('close', () => {
+    waiting.end()
+  })
   for await (const chunk of body) {
     if (response.destroyed) return
     // The memory of the chunk is its sender's again once the next is asked for: so not before the kernel has taken this
     // one. Whichever comes first: it has, or the client has gone.
-    await Promise.race([new Promise<unknown>(resolve => response.write(chunk, resolve)), closed])
+    await new Promise<void>(resolve => {
+      waiting.end = resolve
+      response.write(chunk, () => {
+        resolve()
+      })
+    })
   }
   response.end()
 }
