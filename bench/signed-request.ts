@@ -18,10 +18,24 @@ export function signedRequest(
   path: string,
   body: Buffer = Buffer.alloc(0)
 ): Buffer {
+  const sha256 = createHash('sha256').update(body).digest('hex')
+  const head = requestHead({ host, accessKeyId, secretAccessKey }, method, path, {
+    sha256,
+    size: body.length
+  })
+  return Buffer.concat([head, body])
+}
+
+/** Everything before the body, whose SHA-256 in hex and size are given. */
+export function requestHead(
+  { host, accessKeyId, secretAccessKey }: Signer,
+  method: string,
+  path: string,
+  { sha256: hash, size }: { sha256: string; size: number }
+): Buffer {
   const [pathname = '', query = ''] = path.split('?')
   const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
   const date = time.slice(0, 8)
-  const hash = createHash('sha256').update(body).digest('hex')
   const headers = `host:${host}\nx-amz-content-sha256:${hash}\nx-amz-date:${time}\n`
   const names = 'host;x-amz-content-sha256;x-amz-date'
   const canonical = [method, pathname, query, headers, names, hash].join('\n')
@@ -41,7 +55,7 @@ export function signedRequest(
     `x-amz-content-sha256: ${hash}`,
     `x-amz-date: ${time}`,
     `Authorization: AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
-    `Content-Length: ${body.length}`
+    `Content-Length: ${size}`
   ].join('\r\n')
-  return Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body])
+  return Buffer.from(`${head}\r\n\r\n`)
 }

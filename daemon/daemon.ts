@@ -53,7 +53,7 @@ export interface DaemonSettings {
 }
 
 /** Bytes that the writes of all threads may hold. */
-const writeBufferSize = 128 * 1024 * 1024
+const writeBufferSize = 48 * 1024 * 1024
 
 /** What serves requests: threads, or this thread where the engine cannot be shared. */
 interface Serving {
@@ -272,6 +272,7 @@ export class Daemon {
         await writer.close()
         await context.writer.close()
         await context.reader.close()
+        await context.hashers.close()
       }
     }
   }

@@ -65,6 +65,7 @@ async function stop(timeoutMs: number): Promise<void> {
   tell({ kind: 'counters', counters: gateway.counters })
   await context.writer.close()
   await context.reader.close()
+  await context.hashers.close()
   await metadata[Symbol.asyncDispose]()
   tell({ kind: 'stopped' })
   process.exit(0)

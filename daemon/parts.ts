@@ -2,6 +2,7 @@
  * Builds, in whichever thread, what the store's operations work with.
  */
 
+import { availableParallelism } from 'node:os'
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
@@ -9,10 +10,14 @@ import type { Engine } from '../src/metadata/engine.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
 import type { StoreContext } from '../src/objects/context.ts'
+import { Hashers } from '../src/objects/hashers.ts'
 import { ExtentReader } from '../src/storage/extent-reader.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { VolumeSet, type VolumeFault } from '../src/storage/volume-set.ts'
 import type { FaultReport, SharedParts } from './thread-messages.ts'
+
+/** Hashing threads of one gateway thread, started when they are needed: more than one where there is a core for it. */
+const hasherCountMax = availableParallelism() >= 4 ? 2 : 1
 
 export function openEngine({ engine, path, handle }: SharedParts['metadata']): Promise<Engine> {
   if (engine === 'classic-level') return openClassicLevel({ path })
@@ -73,6 +78,7 @@ export function buildContext(
       }
     }),
     writer: new ExtentWriter({ volumes }),
+    hashers: new Hashers(hasherCountMax),
     masterKey: key,
     epoch,
     defaultLocation,

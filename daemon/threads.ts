@@ -19,6 +19,12 @@ import type {
   ToWorker
 } from './thread-messages.ts'
 
+/**
+ * Of a gateway's heap, MiB. What passes through it is mostly memory outside of it, the pieces of bodies, which is freed when
+ * the small objects that hold it are: so often, while there are few of them.
+ */
+const youngGenerationSize = 6
+
 /** How long a replaced thread waits to start, so that one that cannot start does not spin. */
 const restartDelayMs = 200
 
@@ -187,7 +193,11 @@ export class Threads {
 }
 
 function spawn(name: 'committer-thread' | 'gateway-thread', data: unknown): Worker {
-  return new Worker(new URL(`./${name}.js`, import.meta.url), { workerData: data, name })
+  return new Worker(new URL(`./${name}.js`, import.meta.url), {
+    workerData: data,
+    name,
+    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationSize }
+  })
 }
 
 function post(worker: Worker, message: ToWorker, port?: MessageChannel['port1']): void {

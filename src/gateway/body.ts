@@ -33,6 +33,7 @@ export type Payload =
   | { kind: 'chunked'; isSigned: boolean; hasTrailers: boolean }
 
 export interface VerifiedBody {
+  /** Each is the reader's until it asks for the next. */
   chunks: AsyncIterable<Uint8Array>
   /** Bytes that `chunks` yields, if the client said how many. */
   size: number | undefined
@@ -135,7 +136,8 @@ export async function readBody(
     received += chunk.length
     if (received > sizeMax) throw new S3Error('EntityTooLarge')
     digests.update(chunk)
-    pieces.push(chunk)
+    // It is ours only until the next is asked for.
+    pieces.push(Buffer.from(chunk))
   }
   verify(digests.finish())
   return Buffer.concat(pieces)

@@ -17,6 +17,7 @@ import { withHoistedHeaders } from './hoisted-headers.ts'
 import { answerPreflight, crossOriginHeaders } from './cors.ts'
 import { endInTurn, inTurn } from './connection.ts'
 import { faultOfHead, headerCountMax } from './request-head.ts'
+import { RequestBody } from './request-body.ts'
 import type { S3Response } from './s3/operation.ts'
 import { isPostPolicy, route } from './s3/route.ts'
 import { notImplemented, S3Error, toS3Error } from './s3/s3-error.ts'
@@ -203,8 +204,7 @@ async function answerTo(
     query: target.query,
     headers,
     body: options => {
-      // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
-      const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+      const source = new RequestBody(request)
       return openBody(headers, client.waits ? asked(source) : source, payload, {
         signing,
         compat,
@@ -228,12 +228,20 @@ async function send(
   }
 
   response.writeHead(status, headers)
-  const closed = new Promise<void>(resolve => response.once('close', resolve))
+  const waiting = { end: (): void => undefined }
+  response.once('close', () => {
+    waiting.end()
+  })
   for await (const chunk of body) {
     if (response.destroyed) return
-    if (response.write(chunk)) continue
-    // Whichever comes first: the client has taken it, or has gone.
-    await Promise.race([new Promise<void>(resolve => response.once('drain', resolve)), closed])
+    // The memory of the chunk is its sender's again once the next is asked for: so not before the kernel has taken this
+    // one. Whichever comes first: it has, or the client has gone.
+    await new Promise<void>(resolve => {
+      waiting.end = resolve
+      response.write(chunk, () => {
+        resolve()
+      })
+    })
   }
   response.end()
 }

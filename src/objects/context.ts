@@ -8,6 +8,7 @@ import type { Engine } from '../metadata/engine.ts'
 import type { ExtentReader } from '../storage/extent-reader.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { BucketCatalog } from './bucket-catalog.ts'
+import type { Hashers } from './hashers.ts'
 
 export type MetadataReader = Pick<Engine, 'get' | 'getMany' | 'scan'>
 
@@ -17,6 +18,7 @@ export interface StoreContext {
   buckets: BucketCatalog
   reader: ExtentReader
   writer: ExtentWriter
+  hashers: Hashers
   masterKey: Buffer
   epoch: ConfigurationEpoch
   /** Where a bucket goes for which nothing else was asked. */

@@ -23,7 +23,7 @@ export interface CutExtent {
  * waits for the garbage collector small.
  */
 const spareFrames: Buffer[] = []
-const spareFrameCountMax = 256
+const spareFrameCountMax = 512
 const sealedFrameSize = frameSize + frameOverhead
 
 /** The extent is on all its volumes, and nobody looks at its frames any more. */
@@ -38,11 +38,10 @@ export function recycle({ frames }: SealedExtent): void {
 const assembly = Buffer.allocUnsafeSlow(frameSize)
 
 export class ExtentCutter {
-  /** Bytes of plaintext in a full extent, asked for as each begins. */
+  /** Bytes of plaintext in a full extent, asked for at each frame: it becomes less while an extent fills, too. */
   readonly #extentSize: () => number
   #id = newId()
   #key = newKey()
-  #frameCountMax: number
   #frames: Buffer[] = []
   /** Bytes of plaintext in `#frames`. */
   #sealedSize = 0
@@ -52,7 +51,6 @@ export class ExtentCutter {
 
   constructor(extentSize: () => number) {
     this.#extentSize = extentSize
-    this.#frameCountMax = this.#frameCount()
   }
 
   /** Takes the whole chunk and yields each extent that it completes. Keeps references into `chunk`. */
@@ -61,7 +59,7 @@ export class ExtentCutter {
     while (offset < chunk.length) {
       if (this.#pendingSize === frameSize) {
         // More follows. So this frame is the last only if the extent has no room for another.
-        const isFull = this.#frames.length + 1 === this.#frameCountMax
+        const isFull = this.#frames.length + 1 >= this.#frameCount()
         this.#seal(isFull)
         if (isFull) yield this.#take()
       }
@@ -115,7 +113,6 @@ export class ExtentCutter {
     this.#key = newKey()
     this.#frames = []
     this.#sealedSize = 0
-    this.#frameCountMax = this.#frameCount()
     return cut
   }
 

@@ -15,9 +15,17 @@ import type { StoreContext } from './context.ts'
 import { slicesOf, type OpenSlice } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
 import type { GetOptions, GetResult, HeadResult, ObjectInfo, RangeRequest } from './store.ts'
+import { giveWindowBuffer, takeWindowBuffer, windowFrameCount } from './window-buffers.ts'
 
-/** Frames that one read fetches and opens: large enough for a disk, small enough to hold for each reader. */
-const windowFrameCount = 8
+/**
+ * Windows that are being read while one is being sent: one may come later than the socket is ready for it. While many read at
+ * once there is something to send at any time, and none is read ahead of that.
+ */
+const readAheadMax = 2
+const eagerReaderCountMax = 8
+
+/** Contents being read in this thread. */
+let readerCount = 0
 
 export async function get(
   context: StoreContext,
@@ -150,31 +158,62 @@ interface Window {
   end: number
 }
 
-/** The bytes in order; the next window is being read while one is being sent. */
+/**
+ * The bytes in order; the next windows are being read while one is being sent. A buffer is used again once the
+ * one after it is asked for.
+ */
 export async function* content(
   context: StoreContext,
   contentKey: Buffer,
   { manifest }: ObjectRecord,
   range: { offset: number; length: number }
 ): AsyncGenerator<Buffer, void, undefined> {
-  let ahead: Promise<Buffer> | undefined
+  const ahead: ReadingWindow[] = []
+  readerCount++
   try {
     for await (const slices of slicesOf(manifest, contentKey, range, context.metadata)) {
       const extents = await readExtents(context, slices)
       for (const window of windowsOf(slices, extents)) {
-        const current = ahead
-        const next = readWindow(context, window)
-        // Its failure is met when its turn comes, or not at all if the reader leaves before.
-        next.catch(() => undefined)
-        ahead = next
-        if (current !== undefined) yield await current
+        ahead.push(startReading(context, window))
+        const aheadMax = readerCount > eagerReaderCountMax ? 0 : readAheadMax
+        while (ahead.length > aheadMax) yield* firstOf(ahead)
       }
     }
-    if (ahead !== undefined) yield await ahead
+    while (ahead.length > 0) yield* firstOf(ahead)
   } finally {
+    readerCount--
     // Nothing of this read goes on after the reader has left.
-    await ahead?.catch(() => undefined)
+    for (const { bytes, buffer } of ahead) {
+      await bytes.catch(() => undefined)
+      giveWindowBuffer(buffer)
+    }
   }
+}
+
+interface ReadingWindow {
+  bytes: Promise<Buffer>
+  buffer: Buffer
+}
+
+function startReading(context: StoreContext, window: Window): ReadingWindow {
+  const { extent, firstFrame, frameCount } = window
+  const buffer = takeWindowBuffer(
+    Math.min(frameCount * frameSize, extent.size - firstFrame * frameSize)
+  )
+  const bytes = readWindow(context, window, buffer)
+  // Its failure is met when its turn comes, or not at all if the reader leaves before.
+  bytes.catch(() => undefined)
+  return { bytes, buffer }
+}
+
+async function* firstOf(ahead: ReadingWindow[]): AsyncGenerator<Buffer, void, undefined> {
+  const [first] = ahead
+  assert(first !== undefined)
+  const bytes = await first.bytes
+  ahead.shift()
+  yield bytes
+  // A reader that has left instead may have a write of it still going on: then it is not used again.
+  giveWindowBuffer(first.buffer)
 }
 
 async function readExtents(
@@ -212,14 +251,17 @@ function* windowsOf(
   }
 }
 
-async function readWindow(context: StoreContext, window: Window): Promise<Buffer> {
+async function readWindow(context: StoreContext, window: Window, into: Buffer): Promise<Buffer> {
   const { slice, extent, firstFrame, frameCount, start, end } = window
   const { extentId: id, key } = slice
   const { size } = extent
-  try {
-    const { replicas } = extent
-    const bytes = await context.reader.read({ id, size, key, replicas }, firstFrame, frameCount)
+  const read = async (replicas: ExtentRecord['replicas']): Promise<Buffer> => {
+    const readable = { id, size, key, replicas }
+    const bytes = await context.reader.read(readable, firstFrame, frameCount, into)
     return bytes.subarray(start, end)
+  }
+  try {
+    return await read(extent.replicas)
   } catch (error) {
     if (!(error instanceof R2dError) || error.code !== 'R2D_EXTENT_UNREADABLE') throw error
 
@@ -228,7 +270,6 @@ async function readWindow(context: StoreContext, window: Window): Promise<Buffer
     if (row === undefined) throw error
     const { replicas } = decodeExtentRecord(row.value)
     if (JSON.stringify(replicas) === JSON.stringify(extent.replicas)) throw error
-    const bytes = await context.reader.read({ id, size, key, replicas }, firstFrame, frameCount)
-    return bytes.subarray(start, end)
+    return await read(replicas)
   }
 }

@@ -1,18 +1,11 @@
 /**
  * PutObject: body -> extents -> replicas -> commit.
  *
- * Each extent is on its way to the volumes while the next one fills. Nothing refers to any of them until the
- * commit; what a refused or broken body leaves behind is dead bytes in segments.
+ * Nothing refers to the extents until the commit; what a refused or broken body leaves behind is dead bytes in segments.
  */
 
 import { R2dError } from '../errors.ts'
-import {
-  customMetadataSizeMax,
-  extentSizeMax,
-  frameSize,
-  putSizeMax,
-  sharedExtentSizeMax
-} from '../limits.ts'
+import { customMetadataSizeMax } from '../limits.ts'
 import { newId, newKey } from '../crypto/key-wrap.ts'
 import { normalizeKey, objectKey } from '../metadata/keys.ts'
 import type { MutationParameters, NewExtent } from '../metadata/mutations.ts'
@@ -26,14 +19,10 @@ import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import { wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
-import { Digests } from './digests.ts'
-import { ExtentCutter, recycle, type CutExtent } from './extent-cutter.ts'
 import { buildManifest, type WrittenExtent } from './manifest.ts'
 import { toObjectInfo } from './object-info.ts'
+import { receiveBody, requirePutSize, type ReceivedBody } from './receive-body.ts'
 import type { ObjectInfo, PutOptions } from './store.ts'
-
-/** Extents of one body that are on their way to the volumes while another fills. */
-const extentsInFlightMax = 1
 
 export async function put(
   context: StoreContext,
@@ -44,7 +33,7 @@ export async function put(
 ): Promise<ObjectInfo> {
   const rowSuffix = normalizeKey(key)
   requireMetadataSize(options.customMetadata)
-  if (options.size !== undefined && options.size > putSizeMax) throw tooLarge()
+  if (options.size !== undefined) requirePutSize(options.size)
 
   const bucket = await context.buckets.open(bucketName)
   const rowKey = objectKey(bucket.record.id, rowSuffix)
@@ -53,7 +42,7 @@ export async function put(
   context.writers.count++
   try {
     const { policy } = bucket
-    const content = await receive(context, policy, body, options)
+    const content = await receiveBody(context, policy, body, options)
     return await commit(context, { bucket, rowKey, key, policy }, content, options)
   } finally {
     context.writers.count--
@@ -74,84 +63,14 @@ async function refuseEarly(
   }
 }
 
-/** A body that was received: all of it is durable, but for what travels with the commit. */
-export interface Content {
-  size: number
-  digests: Digests
-  /** Durable on every replica. */
-  written: { extent: WrittenExtent; replicas: NewExtent['replicas'] }[]
-  /** The whole content, where it is small enough to travel with the commit. */
-  small: CutExtent | undefined
-}
-
-export async function receive(
-  context: StoreContext,
-  policy: PlacementPolicy,
-  body: AsyncIterable<Uint8Array>,
-  { digests: names }: Pick<PutOptions, 'digests'>
-): Promise<Content> {
-  const content: Content = {
-    size: 0,
-    digests: new Digests(['md5', ...names]),
-    written: [],
-    small: undefined
-  }
-  const cutter = new ExtentCutter(() => extentSize(context))
-  const inFlight = new Set<Promise<void>>()
-
-  const write = async ({ extent, key }: CutExtent): Promise<void> => {
-    const place = content.written.length
-    const entry = { extent: { id: extent.id, size: extent.size, key }, replicas: [] }
-    content.written.push(entry)
-    const replicas = await context.writer.write(extent, policy)
-    content.written[place] = { ...entry, replicas }
-    recycle(extent)
-  }
-  const start = async (cut: CutExtent): Promise<void> => {
-    if (inFlight.size >= extentsInFlightMax) await Promise.race(inFlight)
-    const writing = write(cut)
-    inFlight.add(writing)
-    writing.then(
-      () => inFlight.delete(writing),
-      () => undefined // Stays, for the next race or the settling below to throw.
-    )
-  }
-
-  try {
-    for await (const chunk of body) {
-      content.size += chunk.length
-      if (content.size > putSizeMax) throw tooLarge()
-      content.digests.update(chunk)
-      for (const cut of cutter.write(chunk)) await start(cut)
-    }
-
-    const last = cutter.end()
-    const isSmall = content.written.length === 0 && content.size <= sharedExtentSizeMax
-    if (last !== undefined && isSmall) content.small = last
-    else if (last !== undefined) await start(last)
-
-    await Promise.all(inFlight)
-    return content
-  } catch (error) {
-    await Promise.allSettled(inFlight)
-    throw error
-  }
-}
-
-/** Smaller extents while many write at once: their buffers share a fixed size. */
-function extentSize({ writeBufferSize, writers }: StoreContext): number {
-  const share = writeBufferSize / (writers.count * (1 + extentsInFlightMax))
-  return Math.max(frameSize, Math.min(extentSizeMax, share))
-}
-
 async function commit(
   context: StoreContext,
   target: { bucket: OpenBucket; rowKey: Buffer; key: string; policy: PlacementPolicy },
-  content: Content,
+  content: ReceivedBody,
   options: PutOptions
 ): Promise<ObjectInfo> {
   const { bucket, rowKey, policy } = target
-  const digests = content.digests.finish()
+  const { digests } = content
   const checksums = options.verify?.(digests) ?? {}
 
   const contentKey = newKey()
@@ -187,7 +106,7 @@ async function commit(
 }
 
 /** In order. */
-export function extentsOf({ written, small }: Content): WrittenExtent[] {
+export function extentsOf({ written, small }: ReceivedBody): WrittenExtent[] {
   const extents = written.map(({ extent }) => extent)
   if (small !== undefined) {
     const { extent, key } = small
@@ -201,7 +120,7 @@ export async function commitContent<Name extends 'putObject' | 'putPart'>(
   { committer }: StoreContext,
   name: Name,
   parameters: Omit<MutationParameters<Name>, 'extents'>,
-  { written, small }: Content,
+  { written, small }: ReceivedBody,
   policy: PlacementPolicy
 ): Promise<void> {
   const extents = written.map(({ extent: { id, size }, replicas }) => ({ id, size, replicas }))
@@ -228,8 +147,4 @@ export function requireMetadataSize(customMetadata: readonly [string, string][])
     'R2D_METADATA_TOO_LARGE',
     `Custom metadata of ${size} bytes is over the limit of ${customMetadataSizeMax}`
   )
-}
-
-function tooLarge(): R2dError {
-  return new R2dError('R2D_OBJECT_TOO_LARGE', `A single write takes at most ${putSizeMax} bytes`)
 }

@@ -112,6 +112,7 @@ export type GetResult =
       info: ObjectInfo
       offset: number
       length: number
+      /** Each piece is the reader's until it asks for the next. */
       body: AsyncIterable<Buffer>
     }
   | { kind: 'not-modified'; info: ObjectInfo }
@@ -274,6 +275,7 @@ export interface Store {
   getBucketLifecycle(name: string): Promise<readonly LifecycleRule[] | undefined>
   setBucketLifecycle(name: string, rules: readonly LifecycleRule[] | undefined): Promise<void>
 
+  /** Each piece of the body is the store's until it asks for the next. */
   put(
     bucket: string,
     key: string,

@@ -23,7 +23,8 @@ import { requireSource } from './copy.ts'
 import { Digests } from './digests.ts'
 import { content as contentOf, readObject } from './get.ts'
 import { buildManifest, joinManifests, slicesOf } from './manifest.ts'
-import { commitContent, extentsOf, receive } from './put.ts'
+import { commitContent, extentsOf } from './put.ts'
+import { receiveBody } from './receive-body.ts'
 import { retryConflicts } from './retry-conflicts.ts'
 import type { CopyPartOptions, DigestName, PartInfo, PartTarget, PutOptions } from './store.ts'
 import { openUpload } from './upload.ts'
@@ -43,8 +44,8 @@ export async function uploadPart(
   context.writers.count++
   try {
     const digests = [...options.digests, ...checksumOf(upload)]
-    const content = await receive(context, policy, body, { digests })
-    const found = content.digests.finish()
+    const content = await receiveBody(context, policy, body, { ...options, digests })
+    const { digests: found } = content
     const kept = options.verify?.(found) ?? {}
     const { manifest, pages } = buildManifest(extentsOf(content), contentKey)
     const part: PartRecord = {

@@ -19,13 +19,10 @@ import type { Volume, VolumeFault, VolumeSet } from './volume-set.ts'
 /** Segments kept open for reading. */
 const openFileCountMax = 256
 
-/** Bytes of a read that is served from scratch buffers: what eight frames take. */
-const scratchSize = sealedSize(8 * frameSize)
-const scratchCountMax = 32
-
-function newScratch(): Buffer {
-  return Buffer.allocUnsafeSlow(scratchSize)
-}
+/** Bytes of a read that is served from scratch buffers: what four frames take. */
+const scratchSize = sealedSize(4 * frameSize)
+/** Reads that go on at once, each with a buffer: more than the threads that do them. The others wait their turn. */
+const scratchCountMax = 8
 
 export interface ReadableExtent {
   /** 16 bytes. */
@@ -50,19 +47,31 @@ export class ExtentReader {
   readonly #open = new Map<string, OpenSegment>()
   /** Where ciphertext is read to; the plaintext, which the caller keeps, is new each time. */
   readonly #scratches: Buffer[] = []
+  #scratchCount = 0
+  readonly #waiting: ((scratch: Buffer) => void)[] = []
 
   constructor({ volumes, onFault }: { volumes: VolumeSet; onFault: (fault: VolumeFault) => void }) {
     this.#volumes = volumes
     this.#onFault = onFault
   }
 
-  /** The plaintext of `frameCount` frames from `firstFrame`. R2D_EXTENT_UNREADABLE if no replica has it. */
-  async read(extent: ReadableExtent, firstFrame: number, frameCount: number): Promise<Buffer> {
+  /**
+   * The plaintext of `frameCount` frames from `firstFrame`: at the start of `into`, or in memory of its own.
+   * R2D_EXTENT_UNREADABLE if no replica has it; `into` may then hold anything.
+   */
+  async read(
+    extent: ReadableExtent,
+    firstFrame: number,
+    frameCount: number,
+    into?: Buffer
+  ): Promise<Buffer> {
     const start = firstFrame * frameSize
     assert(frameCount > 0)
     assert(start < extent.size)
-    const plaintext = Buffer.allocUnsafeSlow(Math.min(frameCount * frameSize, extent.size - start))
-    assert(plaintext.length > (frameCount - 1) * frameSize, 'The frames are within the extent')
+    const size = Math.min(frameCount * frameSize, extent.size - start)
+    assert(size > (frameCount - 1) * frameSize, 'The frames are within the extent')
+    const plaintext = into?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size)
+    assert(plaintext.length === size, 'The frames fit into the memory that is given')
 
     for (const replica of this.#inOrder(extent)) {
       const reason = await this.#readReplica(extent, replica, firstFrame, plaintext)
@@ -102,10 +111,10 @@ export class ExtentReader {
     const volume = this.#volumes.byNumber(replica.volume)
     if (volume === undefined) return 'there is no such volume'
 
+    const size = sealedSize(plaintext.length)
+    const scratch = size > scratchSize ? undefined : await this.#takeScratch()
     const name = `${replica.volume}/${replica.segment}`
     const segment = this.#segment(name, volume, replica.segment)
-    const size = sealedSize(plaintext.length)
-    const scratch = size > scratchSize ? undefined : (this.#scratches.pop() ?? newScratch())
     const ciphertext = scratch?.subarray(0, size) ?? Buffer.allocUnsafeSlow(size)
     segment.readers++
     try {
@@ -123,11 +132,25 @@ export class ExtentReader {
       return error instanceof Error ? error.message : String(error)
     } finally {
       segment.readers--
-      if (scratch !== undefined && this.#scratches.length < scratchCountMax) {
-        this.#scratches.push(scratch)
-      }
+      if (scratch !== undefined) this.#giveScratch(scratch)
       if (segment.isDropped && segment.readers === 0) await closeSegment(segment)
     }
+  }
+
+  #takeScratch(): Buffer | Promise<Buffer> {
+    const scratch = this.#scratches.pop()
+    if (scratch !== undefined) return scratch
+    if (this.#scratchCount < scratchCountMax) {
+      this.#scratchCount++
+      return Buffer.allocUnsafeSlow(scratchSize)
+    }
+    return new Promise(resolve => this.#waiting.push(resolve))
+  }
+
+  #giveScratch(scratch: Buffer): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#scratches.push(scratch)
+    else next(scratch)
   }
 
   #segment(name: string, volume: Volume, number: number): OpenSegment {

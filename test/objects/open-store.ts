@@ -80,6 +80,7 @@ export async function openTestStore(home: TestHome, engineName: EngineName): Pro
     await writer.close()
     await context.writer.close()
     await context.reader.close()
+    await context.hashers.close()
     await engine[Symbol.asyncDispose]()
   }
   return { store: createObjectStore(context), context, home: home.path, faults, close }
@@ -93,7 +94,8 @@ export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerat
 
 export async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const pieces: Buffer[] = []
-  for await (const piece of body) pieces.push(piece)
+  // The store uses its memory again for the next piece.
+  for await (const piece of body) pieces.push(Buffer.from(piece))
   return Buffer.concat(pieces)
 }
 

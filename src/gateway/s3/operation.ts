@@ -26,7 +26,10 @@ export interface S3Request {
 export interface S3Response {
   status: number
   headers?: OutgoingHttpHeaders
-  /** Bytes that are there, or that come; what comes has its Content-Length among the headers. */
+  /**
+   * Bytes that are there, or that come; what comes has its Content-Length among the headers, and each piece of it is the
+   * gateway's until it asks for the next.
+   */
   body?: Buffer | AsyncIterable<Buffer>
 }
 

@@ -1,0 +1,286 @@
+/**
+ * Receiving a body: its bytes are digested, sealed in extents, and on their way to the volumes while more of them come.
+ *
+ * A small body is dealt with where it is. A large one is gathered into frames of memory that the hashing threads share: a frame is
+ * sealed here and then hashed there, so that neither waits for the other. What is held has a bound at each stage: frames that are not
+ * hashed, and extents that are not written, of which there are fewer and smaller ones the more writes there are.
+ */
+
+import { R2dError } from '../errors.ts'
+import { extentSizeMax, frameSize, putSizeMax, sharedExtentSizeMax } from '../limits.ts'
+import type { NewExtent } from '../metadata/mutations.ts'
+import type { Checksums } from '../metadata/object-record.ts'
+import type { PlacementPolicy } from '../storage/extent-writer.ts'
+import type { BodyHash, FilledFrame } from './body-hash.ts'
+import type { StoreContext } from './context.ts'
+import { Digests } from './digests.ts'
+import { ExtentCutter, recycle, type CutExtent } from './extent-cutter.ts'
+import type { WrittenExtent } from './manifest.ts'
+import type { SharedFrames } from './shared-frames.ts'
+import type { DigestName, PutOptions } from './store.ts'
+
+/** Extents of one body that are on their way to the volumes while another fills: the disk is not to wait for the next. */
+const extentsInFlightMax = 3
+/** Frames that the bodies of a thread share while they wait for their digests. */
+const unhashedCount = 64
+/** Of one body: from what keeps a thread going to what hides its hiccups. */
+const unhashedCountMin = 2
+const unhashedCountMax = 32
+
+export interface ReceivedBody {
+  size: number
+  digests: Checksums
+  /** Durable on every replica. */
+  written: { extent: WrittenExtent; replicas: NewExtent['replicas'] }[]
+  /** The whole content, where it is small enough to travel with the commit. */
+  small: CutExtent | undefined
+}
+
+/** On return all of it is durable, or small enough to travel with the commit. */
+export async function receiveBody(
+  context: StoreContext,
+  policy: PlacementPolicy,
+  body: AsyncIterable<Uint8Array>,
+  { digests, size }: Pick<PutOptions, 'digests' | 'size'>
+): Promise<ReceivedBody> {
+  const names: DigestName[] = ['md5', ...digests]
+  const isSmall = size !== undefined && size <= sharedExtentSizeMax
+  const writes = new ExtentWrites(context, policy)
+  const cutter = new ExtentCutter(() => extentSize(context))
+  const receiver = isSmall
+    ? new SmallBody(cutter, writes, names)
+    : new LargeBody(context, cutter, writes, names)
+  let received = 0
+  try {
+    for await (const chunk of body) {
+      received += chunk.length
+      requirePutSize(received)
+      const room = receiver.take(chunk)
+      if (room !== undefined) await room
+    }
+
+    const rest = receiver.end()
+    const isWhole = rest.length === 1 && writes.written.length === 0
+    const small = isWhole && received <= sharedExtentSizeMax ? rest[0] : undefined
+    if (small === undefined) await writes.startAll(rest)
+    const found = await receiver.finish()
+    await writes.finish()
+    return { size: received, digests: found, written: writes.written, small }
+  } finally {
+    await receiver.close()
+    await writes.settle()
+  }
+}
+
+export function requirePutSize(size: number): void {
+  if (size <= putSizeMax) return
+
+  throw new R2dError('R2D_OBJECT_TOO_LARGE', `A single write takes at most ${putSizeMax} bytes`)
+}
+
+/** Bytes that one of the writes in progress may hold. */
+function writeShare({ writeBufferSize, writers }: StoreContext): number {
+  return writeBufferSize / Math.max(1, writers.count)
+}
+
+/** Smaller extents while many write at once: one fills while another is written. */
+function extentSize(context: StoreContext): number {
+  return Math.max(frameSize, Math.min(extentSizeMax, writeShare(context) / 2))
+}
+
+interface Receiver {
+  /** Takes the whole chunk. What it returns is to be awaited before the next. */
+  take(chunk: Uint8Array): Promise<void> | undefined
+  /** There are no more chunks: the extents that this completes. */
+  end(): CutExtent[]
+  finish(): Promise<Checksums>
+  close(): Promise<void>
+}
+
+class SmallBody implements Receiver {
+  readonly #cutter: ExtentCutter
+  readonly #writes: ExtentWrites
+  readonly #digests: Digests
+
+  constructor(cutter: ExtentCutter, writes: ExtentWrites, names: readonly DigestName[]) {
+    this.#cutter = cutter
+    this.#writes = writes
+    this.#digests = new Digests(names)
+  }
+
+  take(chunk: Uint8Array): Promise<void> | undefined {
+    this.#digests.update(chunk)
+    // The cutter keeps it until a frame is full.
+    const cuts = [...this.#cutter.write(Buffer.from(chunk))]
+    return cuts.length === 0 ? undefined : this.#writes.startAll(cuts)
+  }
+
+  end(): CutExtent[] {
+    const last = this.#cutter.end()
+    return last === undefined ? [] : [last]
+  }
+
+  finish(): Promise<Checksums> {
+    return Promise.resolve(this.#digests.finish())
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+class LargeBody implements Receiver {
+  readonly #context: StoreContext
+  readonly #cutter: ExtentCutter
+  readonly #writes: ExtentWrites
+  readonly #memory: SharedFrames
+  readonly #hash: BodyHash
+  #filling: FilledFrame | undefined
+  /** Full, and with the cutter, which seals it when the next one comes. */
+  #unsealed: FilledFrame | undefined
+
+  constructor(
+    context: StoreContext,
+    cutter: ExtentCutter,
+    writes: ExtentWrites,
+    names: readonly DigestName[]
+  ) {
+    this.#context = context
+    this.#cutter = cutter
+    this.#writes = writes
+    this.#memory = context.hashers.frames
+    this.#hash = context.hashers.open(names)
+  }
+
+  take(chunk: Uint8Array): Promise<void> | undefined {
+    const cuts: CutExtent[] = []
+    let offset = 0
+    while (offset < chunk.length) {
+      this.#filling ??= { frame: this.#takeFrame(), size: 0 }
+      const filling = this.#filling
+      const size = Math.min(frameSize - filling.size, chunk.length - offset)
+      const bytes = this.#memory.bytes(filling.frame)
+      // Not `set`, which copies into shared memory byte by byte where the alignments differ.
+      bytes.fill(chunk.subarray(offset, offset + size), filling.size, filling.size + size)
+      filling.size += size
+      offset += size
+      if (filling.size === frameSize) cuts.push(...this.#pass(filling))
+    }
+
+    const heldMax = this.#heldMax()
+    if (cuts.length === 0 && this.#hash.heldCount <= heldMax) return undefined
+    return this.#room(cuts, heldMax)
+  }
+
+  end(): CutExtent[] {
+    const cuts = this.#filling === undefined ? [] : this.#pass(this.#filling)
+    const last = this.#cutter.end()
+    this.#hashSealed()
+    return last === undefined ? cuts : [...cuts, last]
+  }
+
+  finish(): Promise<Checksums> {
+    return this.#hash.finish()
+  }
+
+  async close(): Promise<void> {
+    for (const held of [this.#filling, this.#unsealed]) {
+      if (held !== undefined) this.#memory.give(held.frame)
+    }
+    this.#filling = undefined
+    this.#unsealed = undefined
+    await this.#hash.close()
+  }
+
+  async #room(cuts: readonly CutExtent[], heldMax: number): Promise<void> {
+    await this.#writes.startAll(cuts)
+    await this.#hash.heldAtMost(heldMax)
+  }
+
+  /** To the cutter, which seals the one before: that one is then only to be hashed. */
+  #pass(filled: FilledFrame): CutExtent[] {
+    const bytes = this.#memory.bytes(filled.frame).subarray(0, filled.size)
+    const cuts = [...this.#cutter.write(bytes)]
+    this.#hashSealed()
+    this.#unsealed = filled
+    this.#filling = undefined
+    return cuts
+  }
+
+  #hashSealed(): void {
+    if (this.#unsealed !== undefined) this.#hash.update(this.#unsealed)
+    this.#unsealed = undefined
+  }
+
+  #heldMax(): number {
+    const share = Math.floor(unhashedCount / Math.max(1, this.#context.writers.count))
+    return Math.max(unhashedCountMin, Math.min(unhashedCountMax, share))
+  }
+
+  #takeFrame(): number {
+    const frame = this.#memory.take()
+    if (frame !== undefined) return frame
+
+    throw new R2dError('R2D_UNAVAILABLE', 'More bodies are being received than there is memory for')
+  }
+}
+
+/** The extents of one body on their way to the volumes. */
+class ExtentWrites {
+  readonly written: ReceivedBody['written'] = []
+  readonly #context: StoreContext
+  readonly #policy: PlacementPolicy
+  readonly #inFlight = new Set<Promise<void>>()
+  /** Bytes of the extents in flight. */
+  #size = 0
+
+  constructor(context: StoreContext, policy: PlacementPolicy) {
+    this.#context = context
+    this.#policy = policy
+  }
+
+  /** Rejects with what one before it failed with. */
+  async start(cut: CutExtent): Promise<void> {
+    const { size } = cut.extent
+    while (this.#inFlight.size > 0 && !this.#hasRoom(size)) await Promise.race(this.#inFlight)
+
+    this.#size += size
+    const writing = this.#write(cut)
+    this.#inFlight.add(writing)
+    writing.then(
+      () => {
+        this.#size -= size
+        this.#inFlight.delete(writing)
+      },
+      () => undefined // Stays, for the next race or the end to throw.
+    )
+  }
+
+  async startAll(cuts: readonly CutExtent[]): Promise<void> {
+    for (const cut of cuts) await this.start(cut)
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.#inFlight)
+  }
+
+  /** Nothing is being written any more. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#inFlight)
+  }
+
+  /** For an extent of this size beside those in flight and the one that fills meanwhile. */
+  #hasRoom(size: number): boolean {
+    if (this.#inFlight.size >= extentsInFlightMax) return false
+    return this.#size + 2 * size <= writeShare(this.#context)
+  }
+
+  async #write({ extent, key }: CutExtent): Promise<void> {
+    const place = this.written.length
+    const entry = { extent: { id: extent.id, size: extent.size, key }, replicas: [] }
+    this.written.push(entry)
+    const replicas = await this.#context.writer.write(extent, this.#policy)
+    this.written[place] = { ...entry, replicas }
+    recycle(extent)
+  }
+}
