@@ -8,7 +8,7 @@
  * fdatasync. All have the same number of threads. Each figure is the median of the runs, the servers taking turns.
  * "us/op" is processor time of the server per operation, which a busy machine disturbs less than the rate.
  *
- * With --cpu-prof only r2d is loaded, and `node dist/bench/profile.js DIRECTORY` says where its time went.
+ * With --baseline CHECKOUT the other server is another build of r2d. With --cpu-prof only r2d is loaded, and `node dist/bench/profile.js DIRECTORY` says where its time went.
  *
  * docs/performance.md
  */
@@ -54,12 +54,15 @@ const { values } = parseArgs({
     only: { type: 'string' },
     runs: { type: 'string', default: '5' },
     threads: { type: 'string', default: String(availableParallelism()) },
-    'cpu-prof': { type: 'string' }
+    'cpu-prof': { type: 'string' },
+    baseline: { type: 'string' }
   }
 })
 const runCount = Number(values.runs)
 const threads = Number(values.threads)
+const { baseline } = values
 const profileDirectory = values['cpu-prof']
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
 const works = [
   smallPut(32, 'file'),
@@ -114,12 +117,8 @@ function large(name: string, method: Work['method']): Work {
 const directory = await mkdtemp(join(tmpdir(), 'r2d-bench-'))
 const servers: Server[] = []
 try {
-  const r2d = await startR2d({ home: join(directory, 'home'), threads, profileDirectory })
-  servers.push(r2d)
-  await fill(r2d, [...Array.from({ length: smallCount }, (_, n) => `4096-${n}`), `${largeSize}-0`])
-  const bare = { directory, sizes: [4096, largeSize], threads }
-  const others = { memory: await startBare('memory', bare), file: await startBare('file', bare) }
-  servers.push(others.memory, others.file)
+  const r2d = await start('home', checkout)
+  const others = await startOthers()
 
   const core = cpus()[0]?.model ?? 'unknown'
   print(`Node.js ${process.versions.node}, ${availableParallelism()} cores of ${core}`)
@@ -129,7 +128,7 @@ try {
     row('work', 'against', ['r2d', 'other', 'ratio', 'r2d us/op', 'other us/op', 'r2d p50/p99 ms'])
   )
   for (const work of works) {
-    await compare(work, r2d, profileDirectory === undefined ? others[work.against] : undefined)
+    await compare(work, r2d, others?.[work.against])
   }
   print(`\nr2d peak memory: ${peakMemory(r2d)} kB`)
 } finally {
@@ -138,6 +137,29 @@ try {
     await stop(server, isProfiled ? 'SIGTERM' : 'SIGKILL')
   }
   await rm(directory, { recursive: true, force: true })
+}
+
+async function start(name: string, from: string): Promise<Server> {
+  const home = join(directory, name)
+  const server = await startR2d({ home, threads, checkout: from, profileDirectory })
+  servers.push(server)
+  const names = Array.from({ length: smallCount }, (_, n) => `4096-${n}`)
+  await fill(server, [...names, `${largeSize}-0`])
+  return server
+}
+
+async function startOthers(): Promise<Record<Work['against'], Server> | undefined> {
+  if (profileDirectory !== undefined) return undefined
+  if (baseline !== undefined) {
+    const other = await start('baseline', baseline)
+    return { memory: other, file: other }
+  }
+
+  const bare = { directory, sizes: [4096, largeSize], threads }
+  const memory = await startBare('memory', bare)
+  const file = await startBare('file', bare)
+  servers.push(memory, file)
+  return { memory, file }
 }
 
 async function compare(work: Work, r2d: Server, other: Server | undefined): Promise<void> {
@@ -153,7 +175,7 @@ async function compare(work: Work, r2d: Server, other: Server | undefined): Prom
     median(figures.map(each => each[name]))
   const [mine, its] = [of(ours, 'rate'), of(theirs, 'rate')]
   print(
-    row(work.name, work.against === 'file' ? 'file a body' : 'bare', [
+    row(work.name, opponent(work), [
       `${mine.toFixed(0)}${unit}`,
       other === undefined ? '' : `${its.toFixed(0)}${unit}`,
       other === undefined ? '' : (mine / its).toFixed(2),
@@ -182,6 +204,12 @@ async function load(work: Work, server: Server): Promise<Figures> {
     p99,
     cpu: ((cpuSeconds(server) - cpuBefore) * 1e6) / requests
   }
+}
+
+function opponent({ against }: Work): string {
+  if (baseline !== undefined) return 'baseline'
+
+  return against === 'file' ? 'file a body' : 'bare'
 }
 
 function row(work: string, against: string, cells: readonly string[]): string {

@@ -23,11 +23,14 @@ export interface Server {
 export interface R2dOptions {
   home: string
   threads: number
+  /** The checkout whose build is run. */
+  checkout: string
   /** Where a profile of each of the daemon's threads goes when it stops. */
   profileDirectory: string | undefined
 }
 
-export async function startR2d({ home, threads, profileDirectory }: R2dOptions): Promise<Server> {
+export async function startR2d(options: R2dOptions): Promise<Server> {
+  const { home, threads, checkout, profileDirectory } = options
   const environment = {
     ...process.env,
     R2D_HOME: home,
@@ -38,10 +41,9 @@ export async function startR2d({ home, threads, profileDirectory }: R2dOptions):
   if (profileDirectory !== undefined) mkdirSync(profileDirectory, { recursive: true })
   const flags =
     profileDirectory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`]
-  const launcher = fileURLToPath(new URL('../../bin/r2d', import.meta.url))
   const daemon = spawn(
     process.execPath,
-    [...flags, launcher, 'daemon', 'start', '--foreground', '--quiet'],
+    [...flags, join(checkout, 'bin/r2d'), 'daemon', 'start', '--foreground', '--quiet'],
     { env: environment, stdio: 'ignore' }
   )
 
