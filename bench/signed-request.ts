@@ -41,7 +41,7 @@ export function signedRequest(
     `x-amz-content-sha256: ${hash}`,
     `x-amz-date: ${time}`,
     `Authorization: AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
-    `Content-Length: ${body.length}`
+    ...(method === 'PUT' ? [`Content-Length: ${body.length}`] : [])
   ].join('\r\n')
   return Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body])
 }

@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createGateway, type GatewayLog } from '../src/gateway/server.ts'
 import { CredentialCatalog } from '../src/objects/credential-catalog.ts'
@@ -22,13 +22,21 @@ export class Gateway {
   readonly port: number
   readonly #servers: Server[]
   readonly #socketPath: string
+  /** Of the connections that are closed, as far as bytes go. */
   readonly #counters: Counters
+  readonly #sockets: ReadonlySet<Socket>
 
-  private constructor(port: number, servers: Server[], socketPath: string, counters: Counters) {
+  private constructor(
+    port: number,
+    servers: Server[],
+    socketPath: string,
+    { counters, sockets }: { counters: Counters; sockets: ReadonlySet<Socket> }
+  ) {
     this.port = port
     this.#servers = servers
     this.#socketPath = socketPath
     this.#counters = counters
+    this.#sockets = sockets
   }
 
   static async start(
@@ -38,11 +46,12 @@ export class Gateway {
   ): Promise<Gateway> {
     const { host, port, sharesPort, socketPath, domains } = settings
     const counters: Counters = { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
+    const sockets = new Set<Socket>()
     const store = createObjectStore(context)
     const credentials = new CredentialCatalog(context.metadata, context.masterKey, context.epoch)
     const open = (access: 'signed' | 'local'): Server => {
       const server = createGateway({ store, credentials, access, log, hostSuffixes: domains })
-      count(server, counters)
+      count(server, counters, sockets)
       return server
     }
 
@@ -58,11 +67,13 @@ export class Gateway {
     chmodSync(socketPath, 0o600)
 
     const address = endpoint.address() as AddressInfo
-    return new Gateway(address.port, [endpoint, local], socketPath, counters)
+    return new Gateway(address.port, [endpoint, local], socketPath, { counters, sockets })
   }
 
   get counters(): Counters {
-    return { ...this.#counters }
+    const counters = { ...this.#counters }
+    for (const socket of this.#sockets) addBytes(counters, socket)
+    return counters
   }
 
   /** Takes no more, lets what is in flight finish for at most `timeoutMs`, and cuts what is left. */
@@ -92,20 +103,28 @@ export class Gateway {
   }
 }
 
-function count(server: Server, counters: Counters): void {
-  const observe = (request: IncomingMessage, response: ServerResponse): void => {
+function count(server: Server, counters: Counters, sockets: Set<Socket>): void {
+  const observe = (_request: IncomingMessage, response: ServerResponse): void => {
     counters.requests++
     counters.active++
-    const { socket } = request
-    const { bytesRead, bytesWritten } = socket
-    response.once('close', () => {
+    response.on('close', () => {
       counters.active--
       if (response.statusCode >= 500) counters.failures++
-      counters.received += Math.max(0, socket.bytesRead - bytesRead)
-      counters.sent += Math.max(0, socket.bytesWritten - bytesWritten)
     })
   }
   server.on('request', observe)
   // A request that waits to be told to send its body comes by another event.
   server.on('checkContinue', observe)
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      addBytes(counters, socket)
+    })
+  })
+}
+
+function addBytes(counters: Counters, { bytesRead, bytesWritten }: Socket): void {
+  counters.received += bytesRead
+  counters.sent += bytesWritten
 }

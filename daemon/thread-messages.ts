@@ -39,7 +39,7 @@ export interface Counters {
   failures: number
   /** Requests being served now. */
   active: number
-  /** Bytes of bodies. */
+  /** Bytes over connections, heads included. */
   received: number
   sent: number
 }

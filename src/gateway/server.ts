@@ -8,7 +8,12 @@
 
 import { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import http, {
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse
+} from 'node:http'
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
@@ -58,6 +63,8 @@ export function createGateway(options: GatewayOptions): Server {
     // A body may take as long as it likes, as long as it moves.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
+    // A request without a body has nothing to say after its head: no events for it.
+    optimizeEmptyRequests: true,
     noDelay: true
   })
   server.setTimeout(idleTimeoutMs)
@@ -89,6 +96,10 @@ function nextRequestId(): string {
   return requestIdPrefix + requestCount.toString(16).padStart(8, '0')
 }
 
+function ignore(): void {
+  // See where it is given.
+}
+
 /** `waits`: the client sends its body only when told to (`Expect: 100-continue`). */
 async function handle(
   options: GatewayOptions,
@@ -98,13 +109,11 @@ async function handle(
 ): Promise<void> {
   const client = { waits }
   // A connection that is gone makes each write to it an error; `close` says all that there is to know.
-  response.on('error', () => undefined)
+  response.on('error', ignore)
   const requestId = nextRequestId()
-  response.setHeader('x-amz-request-id', requestId)
-  response.setHeader('server', 'r2d')
   try {
     const answer = await answerTo(options, request, response, client)
-    await send(request, response, answer)
+    await send(request, response, answer, requestId)
   } catch (error) {
     if (error instanceof AssertionError) {
       response.destroy()
@@ -152,8 +161,12 @@ async function answerTo(
 async function send(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers = {}, body }: S3Response
+  { status, headers = {}, body }: S3Response,
+  requestId: string
 ): Promise<void> {
+  // All headers in one call: those that are set one by one before it are gathered, checked and sorted anew.
+  headers['x-amz-request-id'] = requestId
+  headers['server'] = 'r2d'
   if (body === undefined || Buffer.isBuffer(body)) {
     if (body !== undefined) headers['content-length'] = body.length
     else if (status !== 304 && status !== 204) headers['content-length'] ??= 0
@@ -195,11 +208,14 @@ function refuse(
 
   const document = errorDocument(s3Error)
   const isHead = method === 'HEAD'
-  const headers = isHead
-    ? { 'content-length': 0 }
-    : { 'content-type': 'application/xml', 'content-length': document.length }
+  const headers: OutgoingHttpHeaders = {
+    'x-amz-request-id': requestId,
+    server: 'r2d',
+    'content-length': isHead ? 0 : document.length
+  }
+  if (!isHead) headers['content-type'] = 'application/xml'
   // A client that was not told to send its body may or may not send it: nothing can follow on this connection.
-  if (client.waits) response.setHeader('connection', 'close')
+  if (client.waits) headers['connection'] = 'close'
   else if (!request.complete) drain(request)
   response.writeHead(s3Error.status, headers)
   response.end(isHead ? undefined : document)
