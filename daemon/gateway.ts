@@ -13,10 +13,19 @@ import { createGateway, type GatewayLog } from '../src/gateway/server.ts'
 import { CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import type { StoreContext } from '../src/objects/context.ts'
-import type { Counters, GatewaySettings } from './thread-messages.ts'
+import type { ExtentReader } from '../src/storage/extent-reader.ts'
+import { zeroCounters, type Counters } from './counters.ts'
+import type { GatewaySettings } from './thread-messages.ts'
 
 /** How often a stopping gateway looks for connections that have become idle, milliseconds. */
 const idleCheckMs = 20
+
+/** What the counters are read from. */
+interface CountedParts {
+  counters: Counters
+  sockets: ReadonlySet<Socket>
+  reader: ExtentReader
+}
 
 export class Gateway {
   readonly port: number
@@ -25,18 +34,20 @@ export class Gateway {
   /** Of the connections that are closed, as far as bytes go. */
   readonly #counters: Counters
   readonly #sockets: ReadonlySet<Socket>
+  readonly #reader: ExtentReader
 
   private constructor(
     port: number,
     servers: Server[],
     socketPath: string,
-    { counters, sockets }: { counters: Counters; sockets: ReadonlySet<Socket> }
+    { counters, sockets, reader }: CountedParts
   ) {
     this.port = port
     this.#servers = servers
     this.#socketPath = socketPath
     this.#counters = counters
     this.#sockets = sockets
+    this.#reader = reader
   }
 
   static async start(
@@ -45,7 +56,7 @@ export class Gateway {
     log: GatewayLog
   ): Promise<Gateway> {
     const { host, port, sharesPort, socketPath, domains } = settings
-    const counters: Counters = { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
+    const counters = zeroCounters()
     const sockets = new Set<Socket>()
     const store = createObjectStore(context)
     const credentials = new CredentialCatalog(context.metadata, context.masterKey, context.epoch)
@@ -67,11 +78,16 @@ export class Gateway {
     chmodSync(socketPath, 0o600)
 
     const address = endpoint.address() as AddressInfo
-    return new Gateway(address.port, [endpoint, local], socketPath, { counters, sockets })
+    return new Gateway(address.port, [endpoint, local], socketPath, {
+      counters,
+      sockets,
+      reader: context.reader
+    })
   }
 
   get counters(): Counters {
-    const counters = { ...this.#counters }
+    const { hits: cacheHits, misses: cacheMisses } = this.#reader.memoryCounters
+    const counters = { ...this.#counters, cacheHits, cacheMisses }
     for (const socket of this.#sockets) addBytes(counters, socket)
     return counters
   }

@@ -2,6 +2,7 @@
  * Builds, in whichever thread, what the store's operations work with.
  */
 
+import { MemoryTier } from '../src/cache/memory-tier.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
@@ -50,13 +51,15 @@ export function buildContext(
     committer,
     volumes,
     report,
-    writeBufferSize
+    writeBufferSize,
+    memoryTierSize
   }: {
     metadata: Engine
     committer: Committer
     volumes: VolumeSet
     report: (fault: FaultReport) => void
     writeBufferSize: number
+    memoryTierSize: number
   }
 ): StoreContext {
   const key = Buffer.from(masterKey)
@@ -70,7 +73,8 @@ export function buildContext(
       volumes,
       onFault: fault => {
         report(toReport(fault))
-      }
+      },
+      memory: new MemoryTier(memoryTierSize)
     }),
     writer: new ExtentWriter({ volumes }),
     masterKey: key,

@@ -78,7 +78,8 @@ export type GetResult =
       info: ObjectInfo
       offset: number
       length: number
-      body: AsyncIterable<Buffer>
+      /** Small content in one piece, which is the reader's to keep. */
+      body: Buffer | AsyncIterable<Buffer>
     }
   | { kind: 'not-modified'; info: ObjectInfo }
   | { kind: 'range-not-satisfiable'; info: ObjectInfo }

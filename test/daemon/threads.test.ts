@@ -27,7 +27,8 @@ test('a committer and a gateway that die under load are replaced, and what was a
     sharesPort: true,
     socketPath: socketPath(n),
     domains: [],
-    writeBufferSize: 1 << 24
+    writeBufferSize: 1 << 24,
+    memoryTierSize: 1 << 20
   }))
   const parts = {
     metadata: { engine: engine.name, path: join(home.path, 'metadata'), handle: engine.handle },
