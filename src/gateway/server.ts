@@ -17,6 +17,7 @@ import http, {
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
+import { bodyOf } from './request-body.ts'
 import type { S3Response } from './s3/operation.ts'
 import { route } from './s3/route.ts'
 import { S3Error, toS3Error } from './s3/s3-error.ts'
@@ -148,9 +149,7 @@ async function answerTo(
     query: target.query,
     headers,
     body: options => {
-      // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
-      const source = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-      const body = openBody(headers, source, payload, signing, options)
+      const body = openBody(headers, bodyOf(request), payload, signing, options)
       if (client.waits) response.writeContinue()
       client.waits = false
       return body

@@ -1,0 +1,74 @@
+/**
+ * The bytes of a request's body, as they come from the socket.
+ *
+ * A small body of known length is one piece: it is gathered by events and waited for once. The stream's iterator, which
+ * everything else goes through, makes a dozen objects and promises before the first byte.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import { frameSize } from '../limits.ts'
+import { S3Error } from './s3/s3-error.ts'
+
+/** Bytes of a body that is gathered: what the socket reads at once, and one frame. */
+const smallSizeMax = frameSize
+
+export function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  const length = Number(request.headers['content-length'] ?? Number.NaN)
+  if (length <= smallSizeMax) return new SmallBody(request, length)
+
+  // A body that is refused in the middle is still to be answered: leaving the loop must not close the connection.
+  return request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+}
+
+type Piece = IteratorResult<Uint8Array, undefined>
+
+const end: Piece = { done: true, value: undefined }
+
+/** The whole body, if there is any, then its end. Iterated once. */
+class SmallBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+  readonly #request: IncomingMessage
+  readonly #length: number
+  #isTaken = false
+
+  constructor(request: IncomingMessage, length: number) {
+    this.#request = request
+    this.#length = length
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<Piece> {
+    if (this.#isTaken || this.#length === 0) return Promise.resolve(end)
+
+    this.#isTaken = true
+    return gather(this.#request, this.#length)
+  }
+
+  return(): Promise<Piece> {
+    this.#isTaken = true
+    return Promise.resolve(end)
+  }
+}
+
+function gather(request: IncomingMessage, length: number): Promise<Piece> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    let received = 0
+    request.on('data', (piece: Buffer) => {
+      pieces.push(piece)
+      received += piece.length
+    })
+    request.on('end', () => {
+      const [first] = pieces
+      if (received !== length || first === undefined) reject(new S3Error('IncompleteBody'))
+      else resolve({ done: false, value: pieces.length === 1 ? first : Buffer.concat(pieces) })
+    })
+    request.on('error', reject)
+    request.on('close', () => {
+      // After the end this says nothing; before it, the client has gone.
+      reject(new S3Error('ClientDisconnect'))
+    })
+  })
+}
