@@ -67,8 +67,8 @@ function gather(request: IncomingMessage, length: number): Promise<Piece> {
     })
     request.on('error', reject)
     request.on('close', () => {
-      // After the end this says nothing; before it, the client has gone.
-      reject(new S3Error('ClientDisconnect'))
+      // Before the end it says that the client has gone.
+      if (!request.readableEnded) reject(new S3Error('ClientDisconnect'))
     })
   })
 }
