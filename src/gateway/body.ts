@@ -20,6 +20,7 @@ import {
   type ChecksumName,
   type ExpectedDigests
 } from './checksum-headers.ts'
+import { SmallBody } from './request-body.ts'
 import { S3Error } from './s3/s3-error.ts'
 import type { SigningContext } from './signature-v4.ts'
 
@@ -98,7 +99,8 @@ export function openBody(
     requireDigests(all, found)
     return keep(all, found)
   }
-  return { chunks: size === undefined ? decoded : exactly(decoded, size), size, digests, verify }
+  const isExact = size === undefined || (decoder === undefined && source instanceof SmallBody)
+  return { chunks: isExact ? decoded : exactly(decoded, size), size, digests, verify }
 }
 
 /** The whole of a small body, verified. `sizeMax` bounds what is read into memory. */

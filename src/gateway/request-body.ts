@@ -24,8 +24,8 @@ type Piece = IteratorResult<Uint8Array, undefined>
 
 const end: Piece = { done: true, value: undefined }
 
-/** The whole body, if there is any, then its end. Iterated once. */
-class SmallBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
+/** The whole body, if there is any, then its end: IncompleteBody if it is not as long as was said. Iterated once. */
+export class SmallBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #request: IncomingMessage
   readonly #length: number
   #isTaken = false
