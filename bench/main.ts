@@ -1,36 +1,32 @@
 /**
- * r2d beside a bare node:http server, in one run: the server and the load generator on the same machine.
+ * r2d beside bare node:http servers, in one run: the servers and the load generator on the same machine.
  *
- *     npm run bench [-- --connections 32]
+ *     npm run bench [-- --only 'GET 4 KiB' --runs 5 --threads 2 --cpu-prof DIRECTORY]
  *
  * Durability class of r2d: acknowledged means encrypted, on 2 replicas, data and metadata synced. The bare server keeps
  * what it sends in memory and forgets what it gets; "file a body" writes each body to a file of its own with one
- * fdatasync. Each figure is the median of five runs, the servers taking turns.
+ * fdatasync. All have the same number of threads. Each figure is the median of the runs, the servers taking turns.
+ * "us/op" is processor time of the server per operation, which a busy machine disturbs less than the rate.
+ *
+ * With --baseline CHECKOUT the other server is another build of r2d. With --cpu-prof only r2d is loaded, and `node dist/bench/profile.js DIRECTORY` says where its time went.
+ *
+ * docs/performance.md
  */
 
-import { fork, spawn, type ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import net from 'node:net'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ControlClient } from '../src/control/client.ts'
-import { resolveHome } from '../src/home.ts'
 import type { LoadFigures } from './load-generator.ts'
 import type { LoadOrder } from './load-process.ts'
-import { signedRequest, type Signer } from './signed-request.ts'
+import { cpuSeconds, fill, peakMemory, startBare, startR2d, stop, type Server } from './servers.ts'
 
-const runCount = 5
 const MiB = 1024 * 1024
-
-interface Server {
-  name: string
-  port: number
-  signer: Signer
-}
+const largeSize = 64 * MiB
+const smallCount = 1000
 
 interface Work {
   name: string
@@ -42,170 +38,192 @@ interface Work {
   connections: number
   /** Bytes of content that each request moves: for MB/s. Absent: requests a second. */
   size?: number
-  against: 'bare' | 'file'
+  against: 'memory' | 'file'
+}
+
+interface Figures {
+  rate: number
+  p50: number
+  p99: number
+  /** Microseconds of processor time of the server per request. */
+  cpu: number
 }
 
 const { values } = parseArgs({
-  options: { connections: { type: 'string', default: '32' }, only: { type: 'string' } }
+  options: {
+    only: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    'cpu-prof': { type: 'string' },
+    baseline: { type: 'string' }
+  }
 })
-const connections = Number(values.connections)
+const runCount = Number(values.runs)
+const threads = Number(values.threads)
+const { baseline } = values
+const profileDirectory = values['cpu-prof']
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
-const works: Work[] = [
-  work('PUT 4 KiB', 'PUT', { against: 'bare' }),
-  work('PUT 4 KiB, against file a body', 'PUT', { against: 'file' }),
-  work('GET 4 KiB', 'GET', { path: '/bench/4096-{n}', pathCount: 1000, count: 40_000 }),
-  work('HEAD', 'HEAD', { path: '/bench/4096-{n}', pathCount: 1000, count: 40_000 }),
+const works = [
+  smallPut(32, 'file'),
+  smallPut(128, 'file'),
+  smallPut(32, 'memory'),
+  smallRead('GET 4 KiB', 'GET'),
+  smallRead('HEAD', 'HEAD'),
   large('PUT 64 MiB, one stream', 'PUT'),
   large('GET 64 MiB, one stream', 'GET')
 ]
+  .filter(({ name }) => values.only === undefined || name.startsWith(values.only))
+  // One small PUT for each number of connections, where there is but one server to compare with.
+  .filter(({ size, bodySize, against }) => {
+    if (baseline === undefined && profileDirectory === undefined) return true
+    return size !== undefined || bodySize === 0 || against === 'file'
+  })
 
-function work(name: string, method: Work['method'], more: Partial<Work>): Work {
+function smallPut(connections: number, against: Work['against']): Work {
   return {
-    name,
-    method,
+    name: `PUT 4 KiB, ${connections} connections`,
+    method: 'PUT',
     path: '/bench/put-{n}',
     pathCount: 10_000,
-    bodySize: method === 'PUT' ? 4096 : 0,
+    bodySize: 4096,
     count: 10_000,
     connections,
-    against: 'bare',
-    ...more
+    against
+  }
+}
+
+function smallRead(name: string, method: 'GET' | 'HEAD'): Work {
+  return {
+    name: `${name}, 32 connections`,
+    method,
+    path: '/bench/4096-{n}',
+    pathCount: smallCount,
+    bodySize: 0,
+    count: 50_000,
+    connections: 32,
+    against: 'memory'
   }
 }
 
 function large(name: string, method: Work['method']): Work {
-  const size = 64 * MiB
-  const bodySize = method === 'PUT' ? size : 0
-  const path = `/bench/${size}-{n}`
   return {
     name,
     method,
-    path,
+    path: `/bench/${largeSize}-{n}`,
     pathCount: 1,
-    bodySize,
+    bodySize: method === 'PUT' ? largeSize : 0,
     count: 8,
     connections: 1,
-    size,
-    against: 'bare'
+    size: largeSize,
+    against: 'memory'
   }
 }
 
 const directory = await mkdtemp(join(tmpdir(), 'r2d-bench-'))
-const children: ChildProcess[] = []
+const servers: Server[] = []
 try {
-  const r2d = await startR2d()
-  const bare = await startBare('memory')
-  const file = await startBare('file')
-  await fill(r2d)
+  const r2d = await start('home', checkout)
+  const others = await startOthers()
 
   const core = cpus()[0]?.model ?? 'unknown'
   print(`Node.js ${process.versions.node}, ${availableParallelism()} cores of ${core}`)
-  print(`${connections} connections, header-signed requests, medians of ${runCount}`)
+  print(`${threads} threads each, header-signed requests, medians of ${runCount}`)
   print('r2d: encrypted, 2 replicas, data and metadata synced before each answer\n')
   print(
-    `${'work'.padEnd(34)}${'r2d'.padStart(12)}${'bare'.padStart(12)}${'ratio'.padStart(8)}   r2d p50/p99 ms`
+    row('work', 'against', ['r2d', 'other', 'ratio', 'r2d us/op', 'other us/op', 'r2d p50/p99 ms'])
   )
-  for (const each of works) {
-    if (values.only !== undefined && !each.name.includes(values.only)) continue
-    await compare(each, r2d, each.against === 'file' ? file : bare)
+  for (const work of works) {
+    await compare(work, r2d, others?.[work.against])
   }
-  const status = await readFile(`/proc/${children[0]?.pid ?? 'self'}/status`, 'utf8')
-  print(`\nr2d peak memory: ${/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? '?'} kB`)
+  print(`\nr2d peak memory: ${peakMemory(r2d)} kB`)
 } finally {
-  for (const child of children) child.kill('SIGKILL')
-  for (const child of children) {
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  for (const server of servers) {
+    const isProfiled = server === servers[0] && profileDirectory !== undefined
+    await stop(server, isProfiled ? 'SIGTERM' : 'SIGKILL')
   }
   await rm(directory, { recursive: true, force: true })
 }
 
-async function compare(each: Work, r2d: Server, other: Server): Promise<void> {
-  const ours: LoadFigures[] = []
-  const theirs: LoadFigures[] = []
-  for (let run = 0; run < runCount; run++) {
-    ours.push(await load(each, r2d))
-    theirs.push(await load(each, other))
+async function start(name: string, from: string): Promise<Server> {
+  const home = join(directory, name)
+  const server = await startR2d({ home, threads, checkout: from, profileDirectory })
+  servers.push(server)
+  const names = Array.from({ length: smallCount }, (_, n) => `4096-${n}`)
+  await fill(server, [...names, `${largeSize}-0`])
+  return server
+}
+
+async function startOthers(): Promise<Record<Work['against'], Server> | undefined> {
+  if (profileDirectory !== undefined) return undefined
+  if (baseline !== undefined) {
+    const other = await start('baseline', baseline)
+    return { memory: other, file: other }
   }
 
-  const rate = ({ requests, seconds }: LoadFigures): number => {
-    return each.size === undefined ? requests / seconds : (requests * each.size) / seconds / 1e6
+  const bare = { directory, sizes: [4096, largeSize], threads }
+  const memory = await startBare('memory', bare)
+  const file = await startBare('file', bare)
+  servers.push(memory, file)
+  return { memory, file }
+}
+
+async function compare(work: Work, r2d: Server, other: Server | undefined): Promise<void> {
+  const ours: Figures[] = []
+  const theirs: Figures[] = []
+  for (let run = 0; run < runCount; run++) {
+    ours.push(await load(work, r2d))
+    if (other !== undefined) theirs.push(await load(work, other))
   }
-  const [mine, its] = [median(ours.map(rate)), median(theirs.map(rate))]
-  const unit = each.size === undefined ? '/s' : 'MB/s'
-  const latency = `${median(ours.map(({ p50 }) => p50)).toFixed(1)} / ${median(ours.map(({ p99 }) => p99)).toFixed(1)}`
+
+  const unit = work.size === undefined ? '/s' : ' MB/s'
+  const of = (figures: Figures[], name: keyof Figures): number =>
+    median(figures.map(each => each[name]))
+  const [mine, its] = [of(ours, 'rate'), of(theirs, 'rate')]
   print(
-    `${each.name.padEnd(34)}${`${mine.toFixed(0)} ${unit}`.padStart(12)}` +
-      `${`${its.toFixed(0)} ${unit}`.padStart(12)}${(mine / its).toFixed(2).padStart(8)}   ${latency}`
+    row(work.name, opponent(work), [
+      `${mine.toFixed(0)}${unit}`,
+      other === undefined ? '' : `${its.toFixed(0)}${unit}`,
+      other === undefined ? '' : (mine / its).toFixed(2),
+      of(ours, 'cpu').toFixed(0),
+      other === undefined ? '' : of(theirs, 'cpu').toFixed(0),
+      `${of(ours, 'p50').toFixed(1)} / ${of(ours, 'p99').toFixed(1)}`
+    ])
   )
 }
 
-async function load(each: Work, { port, signer }: Server): Promise<LoadFigures> {
+async function load(work: Work, server: Server): Promise<Figures> {
   const child = fork(fileURLToPath(new URL('load-process.js', import.meta.url)))
-  const { method, path, pathCount, bodySize, count } = each
-  const order: LoadOrder = {
-    signer,
-    port,
-    connections: each.connections,
-    count,
-    method,
-    path,
-    pathCount,
-    bodySize
-  }
+  const { name, method, path, pathCount, bodySize, count, connections, size } = work
+  const { signer, port } = server
+  const cpuBefore = cpuSeconds(server)
+  const order: LoadOrder = { signer, port, connections, count, method, path, pathCount, bodySize }
   child.send(order)
   const [figures] = (await once(child, 'message')) as [LoadFigures]
   child.kill()
-  if (figures.failures > 0) throw new Error(`${each.name}: ${figures.failures} requests failed`)
-  return figures
-}
+  if (figures.failures > 0) throw new Error(`${name}: ${figures.failures} requests failed`)
 
-async function startR2d(): Promise<Server> {
-  const path = join(directory, 'home')
-  const environment = { ...process.env, R2D_HOME: path, R2D_S3_PORT: '0', R2D_BUCKET: 'bench' }
-  const launcher = fileURLToPath(new URL('../../bin/r2d', import.meta.url))
-  const child = spawn(process.execPath, [launcher, 'daemon', 'start', '--foreground'], {
-    env: environment,
-    stdio: ['ignore', 'ignore', 'ignore']
-  })
-  children.push(child)
-  const control = new ControlClient(resolveHome(environment))
-  for (;;) {
-    const status = await control.status().catch(() => undefined)
-    if (status !== undefined) {
-      const [credential] = await control.credentials()
-      if (credential === undefined) throw new Error('The daemon has no access key')
-      const host = status.endpoint.replace('http://', '')
-      return { name: 'r2d', port: Number(host.split(':')[1]), signer: { host, ...credential } }
-    }
-    await delay(50)
+  const { requests, seconds, p50, p99 } = figures
+  return {
+    rate: size === undefined ? requests / seconds : (requests * size) / seconds / 1e6,
+    p50,
+    p99,
+    cpu: ((cpuSeconds(server) - cpuBefore) * 1e6) / requests
   }
 }
 
-async function startBare(kind: 'memory' | 'file'): Promise<Server> {
-  const server = fileURLToPath(new URL('bare-server.js', import.meta.url))
-  const child = fork(server, [kind, directory, `4096,${64 * MiB}`])
-  children.push(child)
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
-  const signer = { host: `127.0.0.1:${port}`, accessKeyId: 'none', secretAccessKey: 'none' }
-  return { name: kind, port, signer }
+function opponent({ against }: Work): string {
+  if (baseline !== undefined) return 'baseline'
+
+  return against === 'file' ? 'file a body' : 'bare'
 }
 
-/** The objects that are read. */
-async function fill({ port, signer }: Server): Promise<void> {
-  const objects = [...Array.from({ length: 1000 }, (_, n) => `4096-${n}`), `${64 * MiB}-0`]
-  for (const name of objects) {
-    const size = Number(name.split('-')[0])
-    const request = signedRequest(signer, 'PUT', `/bench/${name}`, Buffer.alloc(size, 7))
-    const socket = net.connect({ port, host: '127.0.0.1' })
-    socket.write(request)
-    const [answer] = (await once(socket, 'data')) as [Buffer]
-    if (!answer.toString('latin1').startsWith('HTTP/1.1 200')) throw new Error(answer.toString())
-    socket.destroy()
-  }
+function row(work: string, against: string, cells: readonly string[]): string {
+  return work.padEnd(28) + against.padEnd(12) + cells.map(cell => cell.padStart(15)).join('')
 }
 
-function median(values_: number[]): number {
-  return values_.sort((a, b) => a - b)[Math.floor(values_.length / 2)] ?? 0
+function median(figures: number[]): number {
+  return figures.sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? 0
 }
 
 function print(line: string): void {

@@ -22,12 +22,13 @@ import { createCredential, CredentialCatalog } from '../src/objects/credential-c
 import { createObjectStore } from '../src/objects/object-store.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { VolumeSet } from '../src/storage/volume-set.ts'
+import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
 import { LifecycleWorker } from './lifecycle-worker.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
-import type { Counters, FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
+import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
 import { Threads } from './threads.ts'
 
 export interface DaemonSettings {
@@ -54,6 +55,9 @@ export interface DaemonSettings {
 
 /** Bytes that the writes of all threads may hold. */
 const writeBufferSize = 48 * 1024 * 1024
+
+/** Bytes of small extents that the gateways of all threads keep in memory, sealed. */
+const memoryTierSize = 64 * 1024 * 1024
 
 /** What serves requests: threads, or this thread where the engine cannot be shared. */
 interface Serving {
@@ -213,7 +217,14 @@ export class Daemon {
   }
 
   #inner(metadata: Engine, committer: Committer) {
-    return { metadata, committer, volumes: this.volumes, report: this.#report, writeBufferSize }
+    return {
+      metadata,
+      committer,
+      volumes: this.volumes,
+      report: this.#report,
+      writeBufferSize,
+      memoryTierSize
+    }
   }
 
   async #serveInThreads(parts: SharedParts): Promise<Serving> {
@@ -286,7 +297,8 @@ export class Daemon {
       socketPath: socketPath(n),
       domains,
       compat,
-      writeBufferSize: Math.floor(writeBufferSize / threadCount)
+      writeBufferSize: Math.floor(writeBufferSize / threadCount),
+      memoryTierSize: Math.floor(memoryTierSize / threadCount)
     }
   }
 

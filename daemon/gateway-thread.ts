@@ -47,8 +47,15 @@ parent.on('message', (message: ToWorker) => {
 
 const metadata = await openEngine(parts.metadata)
 const volumes = await openVolumes(parts, report)
-const { writeBufferSize } = settings
-const context = buildContext(parts, { metadata, committer, volumes, report, writeBufferSize })
+const { writeBufferSize, memoryTierSize } = settings
+const context = buildContext(parts, {
+  metadata,
+  committer,
+  volumes,
+  report,
+  writeBufferSize,
+  memoryTierSize
+})
 const gateway = await Gateway.start(context, settings, {
   info: log('info'),
   warn: log('warn'),

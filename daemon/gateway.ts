@@ -7,28 +7,47 @@
 import { once } from 'node:events'
 import { chmodSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createGateway, type GatewayLog } from '../src/gateway/server.ts'
 import { CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import type { StoreContext } from '../src/objects/context.ts'
-import type { Counters, GatewaySettings } from './thread-messages.ts'
+import type { ExtentReader } from '../src/storage/extent-reader.ts'
+import { zeroCounters, type Counters } from './counters.ts'
+import type { GatewaySettings } from './thread-messages.ts'
 
 /** How often a stopping gateway looks for connections that have become idle, milliseconds. */
 const idleCheckMs = 20
+
+/** What the counters are read from. */
+interface CountedParts {
+  counters: Counters
+  sockets: ReadonlySet<Socket>
+  reader: ExtentReader
+}
 
 export class Gateway {
   readonly port: number
   readonly #servers: Server[]
   readonly #socketPath: string
+  /** Of the connections that are closed, as far as bytes go. */
   readonly #counters: Counters
+  readonly #sockets: ReadonlySet<Socket>
+  readonly #reader: ExtentReader
 
-  private constructor(port: number, servers: Server[], socketPath: string, counters: Counters) {
+  private constructor(
+    port: number,
+    servers: Server[],
+    socketPath: string,
+    { counters, sockets, reader }: CountedParts
+  ) {
     this.port = port
     this.#servers = servers
     this.#socketPath = socketPath
     this.#counters = counters
+    this.#sockets = sockets
+    this.#reader = reader
   }
 
   static async start(
@@ -37,7 +56,8 @@ export class Gateway {
     log: GatewayLog
   ): Promise<Gateway> {
     const { host, port, sharesPort, socketPath, domains, compat } = settings
-    const counters: Counters = { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
+    const counters = zeroCounters()
+    const sockets = new Set<Socket>()
     const store = createObjectStore(context)
     const credentials = new CredentialCatalog(context.metadata, context.masterKey, context.epoch)
     const open = (access: 'signed' | 'local'): Server => {
@@ -50,7 +70,7 @@ export class Gateway {
         compat: access === 'local' ? 'r2' : compat,
         hostSuffixes: domains
       })
-      count(server, counters)
+      count(server, counters, sockets)
       return server
     }
 
@@ -66,11 +86,18 @@ export class Gateway {
     chmodSync(socketPath, 0o600)
 
     const address = endpoint.address() as AddressInfo
-    return new Gateway(address.port, [endpoint, local], socketPath, counters)
+    return new Gateway(address.port, [endpoint, local], socketPath, {
+      counters,
+      sockets,
+      reader: context.reader
+    })
   }
 
   get counters(): Counters {
-    return { ...this.#counters }
+    const { hits: cacheHits, misses: cacheMisses } = this.#reader.memoryCounters
+    const counters = { ...this.#counters, cacheHits, cacheMisses }
+    for (const socket of this.#sockets) addBytes(counters, socket)
+    return counters
   }
 
   /** Takes no more, lets what is in flight finish for at most `timeoutMs`, and cuts what is left. */
@@ -100,20 +127,28 @@ export class Gateway {
   }
 }
 
-function count(server: Server, counters: Counters): void {
-  const observe = (request: IncomingMessage, response: ServerResponse): void => {
+function count(server: Server, counters: Counters, sockets: Set<Socket>): void {
+  const observe = (_request: IncomingMessage, response: ServerResponse): void => {
     counters.requests++
     counters.active++
-    const { socket } = request
-    const { bytesRead, bytesWritten } = socket
     response.once('close', () => {
       counters.active--
       if (response.statusCode >= 500) counters.failures++
-      counters.received += Math.max(0, socket.bytesRead - bytesRead)
-      counters.sent += Math.max(0, socket.bytesWritten - bytesWritten)
     })
   }
   server.on('request', observe)
   // A request that waits to be told to send its body comes by another event.
   server.on('checkContinue', observe)
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => {
+      sockets.delete(socket)
+      addBytes(counters, socket)
+    })
+  })
+}
+
+function addBytes(counters: Counters, { bytesRead, bytesWritten }: Socket): void {
+  counters.received += bytesRead
+  counters.sent += bytesWritten
 }

@@ -3,6 +3,7 @@
  */
 
 import { availableParallelism } from 'node:os'
+import { MemoryTier } from '../src/cache/memory-tier.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
@@ -55,13 +56,15 @@ export function buildContext(
     committer,
     volumes,
     report,
-    writeBufferSize
+    writeBufferSize,
+    memoryTierSize
   }: {
     metadata: Engine
     committer: Committer
     volumes: VolumeSet
     report: (fault: FaultReport) => void
     writeBufferSize: number
+    memoryTierSize: number
   }
 ): StoreContext {
   const key = Buffer.from(masterKey)
@@ -75,7 +78,8 @@ export function buildContext(
       volumes,
       onFault: fault => {
         report(toReport(fault))
-      }
+      },
+      memory: new MemoryTier(memoryTierSize)
     }),
     writer: new ExtentWriter({ volumes }),
     hashers: new Hashers(hasherCountMax),

@@ -4,6 +4,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import type { Compat } from '../src/gateway/compat.ts'
+import type { Counters } from './counters.ts'
 import type { VolumeDescription, VolumeFaultKind } from '../src/storage/volume-set.ts'
 
 /** What every thread needs to reach metadata and volumes. */
@@ -33,17 +34,8 @@ export interface GatewaySettings {
   compat: Compat
   /** Bytes that writes in this thread may hold. */
   writeBufferSize: number
-}
-
-export interface Counters {
-  requests: number
-  /** Answers with a status of 500 or more. */
-  failures: number
-  /** Requests being served now. */
-  active: number
-  /** Bytes of bodies. */
-  received: number
-  sent: number
+  /** Bytes of the read cache's tier in memory. */
+  memoryTierSize: number
 }
 
 /** Something that a volume did wrong, as the log and the status show it. */

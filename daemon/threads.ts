@@ -10,8 +10,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
+import { sumCounters, zeroCounters, type Counters } from './counters.ts'
 import type {
-  Counters,
   FaultReport,
   FromWorker,
   GatewaySettings,
@@ -224,18 +224,4 @@ async function end(worker: Worker, timeoutMs: number): Promise<void> {
   const ended = once(worker, 'exit')
   post(worker, { kind: 'stop', timeoutMs })
   await ended
-}
-
-export function zeroCounters(): Counters {
-  return { requests: 0, failures: 0, active: 0, received: 0, sent: 0 }
-}
-
-export function sumCounters(a: Counters, b: Counters): Counters {
-  return {
-    requests: a.requests + b.requests,
-    failures: a.failures + b.failures,
-    active: a.active + b.active,
-    received: a.received + b.received,
-    sent: a.sent + b.sent
-  }
 }

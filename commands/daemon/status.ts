@@ -27,6 +27,7 @@ export default class DaemonStatus extends R2dCommand {
         `${counters.requests}, ${counters.active} now, ${counters.failures} failed; ` +
           `${formatSize(counters.received)} in, ${formatSize(counters.sent)} out`
       ],
+      ['cache', `${counters.cacheHits} hits, ${counters.cacheMisses} misses`],
       ...status.locations.map(({ name, replicaCount }) => [
         'location',
         `${name}, ${replicaCount} replicas`

@@ -36,6 +36,8 @@ export interface Status {
     active: number
     received: number
     sent: number
+    cacheHits: number
+    cacheMisses: number
     volumeFaults: number
   }
   /** Newest last. */

@@ -105,18 +105,27 @@ export function openSecret(
   return isOpen ? secret : undefined
 }
 
+// Wrapping is synchronous: one pair of scratch buffers serves every key of the thread.
+const contextHead = keyLabel.length + 1
+const contextScratch = Buffer.concat([keyLabel], contextHead + nonceSize)
+const nonceScratch = Buffer.alloc(nonceSize)
+
 function keyContext(purpose: KeyPurpose, id: Buffer): Buffer {
-  return Buffer.concat([keyLabel, Buffer.of(purposeCodes[purpose]), id])
+  assert(id.length < nonceSize)
+
+  contextScratch[keyLabel.length] = purposeCodes[purpose]
+  contextScratch.set(id, contextHead)
+  return contextScratch.subarray(0, contextHead + id.length)
 }
 
 function keyNonce(purpose: KeyPurpose, id: Buffer): Buffer {
   assert(id.length >= 12, 'Random ids of fewer bytes could meet')
   assert(id.length < nonceSize)
 
-  const nonce = Buffer.alloc(nonceSize)
-  id.copy(nonce)
-  nonce[nonceSize - 1] = purposeCodes[purpose]
-  return nonce
+  nonceScratch.set(id)
+  nonceScratch.fill(0, id.length)
+  nonceScratch[nonceSize - 1] = purposeCodes[purpose]
+  return nonceScratch
 }
 
 function secretContext(purpose: SecretPurpose, id: Buffer): Buffer {

@@ -49,9 +49,9 @@ export const tagSize = 16
 const pool = Buffer.allocUnsafeSlow(4096)
 let poolUsed = pool.length
 
-/** Memory of its own; the same random bytes are never given twice, and do not stay here. */
+/** The same random bytes are never given twice, and do not stay here. */
 export function randomBuffer(size: number): Buffer {
-  const bytes = Buffer.allocUnsafeSlow(size)
+  const bytes = Buffer.allocUnsafe(size)
   if (size > pool.length) {
     sodium.randombytes_buf(bytes)
     return bytes

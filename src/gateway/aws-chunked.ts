@@ -14,7 +14,7 @@
 
 import { createHash, hash, type Hash } from 'node:crypto'
 import { S3Error } from './s3/s3-error.ts'
-import { isSignature, type SigningContext } from './signature-v4.ts'
+import type { SigningContext } from './signature-v4.ts'
 
 /** Bytes of a line with a chunk's size and signature. */
 const chunkLineSizeMax = 256
@@ -165,7 +165,7 @@ export class ChunkedDecoder {
       emptyHash,
       this.#chunkHash?.digest('hex') ?? emptyHash
     ].join('\n')
-    if (!isSignature(signingKey, text, this.#chunkSignature)) {
+    if (!signingKey.isSignature(text, this.#chunkSignature)) {
       throw new S3Error('SignatureDoesNotMatch')
     }
     this.#previousSignature = this.#chunkSignature
@@ -201,7 +201,7 @@ export class ChunkedDecoder {
       this.#previousSignature,
       hash('sha256', this.#trailersText)
     ].join('\n')
-    if (!isSignature(signingKey, text, this.#trailers.get('x-amz-trailer-signature') ?? '')) {
+    if (!signingKey.isSignature(text, this.#trailers.get('x-amz-trailer-signature') ?? '')) {
       throw new S3Error('SignatureDoesNotMatch')
     }
   }

@@ -23,6 +23,7 @@ import {
   type ExpectedDigests
 } from './checksum-headers.ts'
 import type { Compat } from './compat.ts'
+import { SmallBody } from './small-body.ts'
 import { notImplemented, S3Error } from './s3/s3-error.ts'
 import type { SigningContext } from './signature-v4.ts'
 
@@ -119,7 +120,8 @@ export function openBody(
     requireDigests(all, found)
     return keep([...(Object.keys(all) as DigestName[]), wanted], found)
   }
-  return { chunks: size === undefined ? decoded : exactly(decoded, size), size, digests, verify }
+  const isExact = size === undefined || (decoder === undefined && source instanceof SmallBody)
+  return { chunks: isExact ? decoded : exactly(decoded, size), size, digests, verify }
 }
 
 /** The whole of a small body, verified. `sizeMax` bounds what is read into memory. */

@@ -11,12 +11,19 @@
  */
 
 import type { IncomingMessage } from 'node:http'
+import { SmallBody, smallBodySizeMax } from './small-body.ts'
 
 /** Bytes of a piece that is worth freeing by itself. */
 const freedSizeMin = 16 * 1024
 
 /** Bytes that wait to be asked for, before the client is made to wait. */
 const waitingSizeMax = 128 * 1024
+
+export function bodyOf(request: IncomingMessage): AsyncIterable<Uint8Array> {
+  const length = Number(request.headers['content-length'] ?? Number.NaN)
+
+  return length <= smallBodySizeMax ? new SmallBody(request, length) : new RequestBody(request)
+}
 
 export class RequestBody implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #request: IncomingMessage

@@ -8,7 +8,12 @@
 
 import { AssertionError } from 'node:assert'
 import { randomBytes } from 'node:crypto'
-import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import http, {
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse
+} from 'node:http'
 import type { Socket } from 'node:net'
 import type { Credentials, Store } from '../objects/store.ts'
 import { openBody, readPayload } from './body.ts'
@@ -17,7 +22,7 @@ import { withHoistedHeaders } from './hoisted-headers.ts'
 import { answerPreflight, crossOriginHeaders } from './cors.ts'
 import { endInTurn, inTurn } from './connection.ts'
 import { faultOfHead, headerCountMax } from './request-head.ts'
-import { RequestBody } from './request-body.ts'
+import { bodyOf } from './request-body.ts'
 import type { S3Response } from './s3/operation.ts'
 import { isPostPolicy, route } from './s3/route.ts'
 import { notImplemented, S3Error, toS3Error } from './s3/s3-error.ts'
@@ -70,9 +75,11 @@ export function createGateway(options: GatewayOptions): Server {
     // A body may take as long as it likes, as long as it moves.
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
-    noDelay: true,
     // It is checked with the rest of the head, and refused with a document.
-    requireHostHeader: false
+    requireHostHeader: false,
+    // A request without a body has nothing to say after its head: no events for it.
+    optimizeEmptyRequests: true,
+    noDelay: true
   })
   server.setTimeout(idleTimeoutMs)
   server.maxConnections = connectionCountMax
@@ -115,6 +122,10 @@ function nextRequestId(): string {
   return requestIdPrefix + requestCount.toString(16).padStart(8, '0')
 }
 
+function ignore(): void {
+  // See where it is given.
+}
+
 async function handle(
   options: GatewayOptions,
   request: IncomingMessage,
@@ -123,16 +134,14 @@ async function handle(
 ): Promise<void> {
   const client = { waits: expectation !== 'none' }
   // A connection that is gone makes each write to it an error; `close` says all that there is to know.
-  response.on('error', () => undefined)
+  response.on('error', ignore)
   const requestId = nextRequestId()
-  response.setHeader('x-amz-request-id', requestId)
-  response.setHeader('server', 'r2d')
   try {
     requireSoundHead(request, response, expectation)
     const answer = await answerTo(options, request, response, client)
     // Its body may or may not come now: nothing can follow on this connection.
     if (client.waits && !request.complete) response.setHeader('connection', 'close')
-    await send(request, response, answer)
+    await send(request, response, answer, requestId)
   } catch (error) {
     if (error instanceof AssertionError) {
       response.destroy()
@@ -204,7 +213,7 @@ async function answerTo(
     query: target.query,
     headers,
     body: options => {
-      const source = new RequestBody(request)
+      const source = bodyOf(request)
       return openBody(headers, client.waits ? asked(source) : source, payload, {
         signing,
         compat,
@@ -217,8 +226,12 @@ async function answerTo(
 async function send(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, headers = {}, body }: S3Response
+  { status, headers = {}, body }: S3Response,
+  requestId: string
 ): Promise<void> {
+  // All headers in one call: those that are set one by one before it are gathered, checked and sorted anew.
+  headers['x-amz-request-id'] = requestId
+  headers['server'] = 'r2d'
   if (body === undefined || Buffer.isBuffer(body)) {
     if (body !== undefined) headers['content-length'] = body.length
     else if (status !== 304 && status !== 204) headers['content-length'] ??= 0
@@ -254,7 +267,7 @@ function refuse(
 ): void {
   const { method = '' } = request
   // A body that breaks off is the client's going away, whatever stage it is met in.
-  const hasLeft = request.destroyed && !request.complete
+  const hasLeft = request.errored !== null && !request.complete
   const s3Error = hasLeft ? new S3Error('ClientDisconnect') : toS3Error(error)
   if (s3Error.status >= 500 && !isClientsFault(s3Error)) {
     const { cause } = s3Error
@@ -268,11 +281,14 @@ function refuse(
 
   const document = errorDocument(s3Error)
   const isHead = method === 'HEAD'
-  const headers = isHead
-    ? { 'content-length': 0 }
-    : { 'content-type': 'application/xml', 'content-length': document.length }
+  const headers: OutgoingHttpHeaders = {
+    'x-amz-request-id': requestId,
+    server: 'r2d',
+    'content-length': isHead ? 0 : document.length
+  }
+  if (!isHead) headers['content-type'] = 'application/xml'
   // A client that was not told to send its body may or may not send it: nothing can follow on this connection.
-  if (client.waits) response.setHeader('connection', 'close')
+  if (client.waits) headers['connection'] = 'close'
   else if (!request.complete) drain(request)
   response.writeHead(s3Error.status, headers)
   response.end(isHead ? undefined : document)

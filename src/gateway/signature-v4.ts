@@ -7,11 +7,12 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
  */
 
-import { createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from '../objects/store.ts'
 import { withoutCustomerKeys } from './customer-key.ts'
 import { S3Error } from './s3/s3-error.ts'
+import { SigningKey } from './signing-key.ts'
 import type { Target } from './target.ts'
 
 const algorithm = 'AWS4-HMAC-SHA256'
@@ -24,7 +25,7 @@ const regions = new Set(['auto', '', 'us-east-1', 'wnam', 'enam', 'weur', 'eeur'
 
 /** What the signatures of a streamed body's chunks go on from. */
 export interface SigningContext {
-  signingKey: KeyObject
+  signingKey: SigningKey
   /** `YYYYMMDDTHHMMSSZ`. */
   time: string
   /** `date/region/service/aws4_request`. */
@@ -49,13 +50,17 @@ export interface SigningKnowledge {
   now: number
 }
 
-interface Claim {
+/** What a client repeats in every request of a day. */
+interface Scope {
   accessKeyId: string
   date: string
   region: string
   service: string
+}
+
+interface Claim extends Scope {
   time: string
-  signedHeaders: string[]
+  signedHeaders: readonly string[]
   signature: string
   isPresigned: boolean
 }
@@ -91,19 +96,10 @@ export async function authenticate(
   const scope = `${date}/${region}/${service}/aws4_request`
   const canonical = canonicalRequest(request, claim)
   const text = `${algorithm}\n${time}\n${scope}\n${hash('sha256', canonical)}`
-  if (!isSignature(signingKey, text, signature)) throw mismatch(text, canonical, signature)
+  if (!signingKey.isSignature(text, signature)) throw mismatch(text, canonical, signature)
   refuseUnsigned(headers, claim.signedHeaders)
 
   return { signingKey, time, scope, signature }
-}
-
-/** Whether `signature` is the key's over `text`, in a time that says nothing about where they differ. */
-export function isSignature(signingKey: KeyObject, text: string, signature: string): boolean {
-  const expected = createHmac('sha256', signingKey).update(text).digest()
-  // Exactly the digits: decoding would pass over what stands behind them.
-  if (!/^[0-9a-f]{64}$/.test(signature)) return false
-
-  return timingSafeEqual(Buffer.from(signature, 'hex'), expected)
 }
 
 function readHeader({ headers, target }: SignedRequest, now: number): Claim {
@@ -128,24 +124,10 @@ function readHeader({ headers, target }: SignedRequest, now: number): Claim {
   }
   if (Math.abs(now - parsed) > skewMaxMs) throw new S3Error('RequestTimeTooSkewed')
 
-  const fields = parseAuthorization(authorization)
-  const [credential, signedHeaders, signature] = [
-    fields?.get('Credential'),
-    fields?.get('SignedHeaders'),
-    fields?.get('Signature')
-  ]
-  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
-    throw new S3Error('InvalidRequest', 'Please use AWS4-HMAC-SHA256')
-  }
-
+  const { credential, signedHeaders, signature } = readAuthorization(authorization)
   refuseSessionToken(headers['x-amz-security-token'] ?? target.query.get('X-Amz-Security-Token'))
-  return {
-    ...parseCredential(credential, time),
-    time,
-    signedHeaders: signedHeaders.split(';'),
-    signature,
-    isPresigned: false
-  }
+  const { accessKeyId, date, region, service } = parseCredential(credential, time)
+  return { accessKeyId, date, region, service, time, signedHeaders, signature, isPresigned: false }
 }
 
 const presignedNames = [
@@ -206,6 +188,44 @@ function refuseSessionToken(token: string | string[] | undefined): void {
   if (token !== undefined) throw new S3Error('InvalidArgument', 'X-Amz-Security-Token')
 }
 
+interface Authorization {
+  credential: string
+  signedHeaders: readonly string[]
+  signature: string
+}
+
+/** Of the header up to the signature: a client sends the same for a day. */
+const knownAuthorizations = new Map<string, Omit<Authorization, 'signature'>>()
+const knownAuthorizationCountMax = 1024
+const knownAuthorizationSizeMax = 512
+const signatureField = 'Signature='
+const signatureSize = 64
+
+function readAuthorization(header: string): Authorization {
+  const end = header.length - signatureSize
+  const isLast = header.startsWith(signatureField, end - signatureField.length)
+  const prefix = isLast ? header.slice(0, end) : ''
+  const known = isLast ? knownAuthorizations.get(prefix) : undefined
+  if (known !== undefined) return { ...known, signature: header.slice(end) }
+
+  const fields = parseAuthorization(header)
+  const [credential, signedHeaders, signature] = [
+    fields?.get('Credential'),
+    fields?.get('SignedHeaders'),
+    fields?.get('Signature')
+  ]
+  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
+    throw new S3Error('InvalidRequest', 'Please use AWS4-HMAC-SHA256')
+  }
+
+  const parsed = { credential, signedHeaders: signedHeaders.split(';') }
+  if (isLast && end <= knownAuthorizationSizeMax && signature === header.slice(end)) {
+    if (knownAuthorizations.size >= knownAuthorizationCountMax) knownAuthorizations.clear()
+    knownAuthorizations.set(prefix, parsed)
+  }
+  return { ...parsed, signature }
+}
+
 function parseAuthorization(header: string): Map<string, string> | undefined {
   if (!header.startsWith(`${algorithm} `)) return undefined
 
@@ -217,10 +237,7 @@ function parseAuthorization(header: string): Map<string, string> | undefined {
   return fields
 }
 
-function parseCredential(
-  credential: string,
-  time: string
-): Pick<Claim, 'accessKeyId' | 'date' | 'region' | 'service'> {
+function parseCredential(credential: string, time: string): Scope {
   const parts = credential.split('/')
   if (parts.length < 5) {
     throw new S3Error(
@@ -248,8 +265,16 @@ function parseCredential(
   return { accessKeyId: parts.slice(0, -4).join('/'), date, region, service }
 }
 
-/** `YYYYMMDDTHHMMSSZ` as milliseconds since the epoch. */
+let lastTime: { text: string; parsed: number | undefined } = { text: '', parsed: undefined }
+
+/** `YYYYMMDDTHHMMSSZ` as milliseconds since the epoch. The requests of a second share it. */
 function parseTime(text: string): number | undefined {
+  if (text !== lastTime.text) lastTime = { text, parsed: toMilliseconds(text) }
+
+  return lastTime.parsed
+}
+
+function toMilliseconds(text: string): number | undefined {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text)
   if (match === null) return undefined
 
@@ -327,24 +352,19 @@ function reencode(text: string): string {
   )
 }
 
-/** As key objects: making one of bytes costs as much as the HMAC. */
-const signingKeys = new Map<string, KeyObject>()
+const signingKeys = new Map<string, SigningKey>()
 
 function deriveSigningKey(
   secret: string,
   date: string,
   region: string,
   service: string
-): KeyObject {
+): SigningKey {
   const name = `${date}/${region}/${service}/${secret}`
   const known = signingKeys.get(name)
   if (known !== undefined) return known
 
-  const bytes = [date, region, service, 'aws4_request'].reduce<Buffer>(
-    (derived, part) => createHmac('sha256', derived).update(part).digest(),
-    Buffer.from(`AWS4${secret}`)
-  )
-  const key = createSecretKey(bytes)
+  const key = SigningKey.derive(secret, date, region, service)
   if (signingKeys.size >= signingKeyCountMax) signingKeys.clear()
   signingKeys.set(name, key)
   return key

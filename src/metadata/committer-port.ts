@@ -2,13 +2,13 @@
  * The commit path across threads: requests and answers over a MessagePort, many in one message.
  *
  * What a thread asks for within one turn of its event loop travels together, and so do the answers of one group: a
- * message costs some 10 us whatever is in it. Bytes are copied out of their slabs first, because the
- * structured clone of a small Buffer would copy the whole slab that it lies in.
+ * message costs some 10 us whatever is in it. It is one run of bytes (`message-codec.ts`), whose memory changes hands.
  */
 
 import assert from 'node:assert/strict'
 import type { MessagePort } from 'node:worker_threads'
 import { R2dError, type ErrorCode } from '../errors.ts'
+import { decodeMessage, encodeMessage } from './message-codec.ts'
 import { committerUnavailable, type Committer, type PendingExtent } from './committer.ts'
 import type { MutationName, MutationParameters, MutationResult, NewExtent } from './mutations.ts'
 
@@ -33,6 +33,8 @@ interface Waiting {
 export class PortCommitter implements Committer {
   #port: MessagePort | undefined
   #outbox: Request[] = []
+  /** Bytes of the last message: the next one is much like it. */
+  #outboxSize = 0
   #nextId = 1
   readonly #waiting = new Map<number, Waiting>()
 
@@ -40,8 +42,9 @@ export class PortCommitter implements Committer {
   connect(port: MessagePort): void {
     this.disconnect()
     this.#port = port
-    port.on('message', (answers: Answer[]) => {
-      for (const answer of answers) this.#settle(answer)
+    port.on('message', (message: Uint8Array) => {
+      // The other side is this file: what it sent has the shape that it gave it.
+      for (const answer of decodeMessage(message) as Answer[]) this.#settle(answer)
     })
   }
 
@@ -58,7 +61,7 @@ export class PortCommitter implements Committer {
     name: Name,
     parameters: MutationParameters<Name>
   ): Promise<MutationResult<Name>> {
-    return this.#ask({ name, parameters: detach(parameters) }) as Promise<MutationResult<Name>>
+    return this.#ask({ name, parameters }) as Promise<MutationResult<Name>>
   }
 
   mutateWithExtent<Name extends MutationName>(
@@ -66,8 +69,7 @@ export class PortCommitter implements Committer {
     parameters: MutationParameters<Name> & { extents: NewExtent[] },
     pending: PendingExtent
   ): Promise<MutationResult<Name>> {
-    const request = { name, parameters: detach(parameters), pending: detach(pending) }
-    return this.#ask(request) as Promise<MutationResult<Name>>
+    return this.#ask({ name, parameters, pending }) as Promise<MutationResult<Name>>
   }
 
   #ask(request: Omit<Request, 'id'>): Promise<unknown> {
@@ -87,7 +89,8 @@ export class PortCommitter implements Committer {
   #flush(): void {
     if (this.#outbox.length === 0) return
 
-    this.#port?.postMessage(this.#outbox)
+    if (this.#port !== undefined)
+      this.#outboxSize = post(this.#port, this.#outbox, this.#outboxSize)
     this.#outbox = []
   }
 
@@ -98,7 +101,7 @@ export class PortCommitter implements Committer {
 
     switch (answer.kind) {
       case 'result':
-        waiting.resolve(attach(answer.result))
+        waiting.resolve(answer.result)
         break
       case 'error': {
         const { code, message, hint } = answer
@@ -115,25 +118,26 @@ export class PortCommitter implements Committer {
 /** The answering side, in the committer's thread. */
 export function serveCommitter(port: MessagePort, committer: Committer): void {
   let outbox: Answer[] = []
+  let outboxSize = 0
 
   const send = (answer: Answer): void => {
     if (outbox.push(answer) > 1) return
     setImmediate(() => {
-      port.postMessage(outbox)
+      outboxSize = post(port, outbox, outboxSize)
       outbox = []
     })
   }
 
   const answer = async ({ id, name, parameters, pending }: Request): Promise<void> => {
     // The other side is this file: what it sent has the shape that `Committer` gave it.
-    const attached = attach(parameters) as MutationParameters<MutationName>
+    const given = parameters as MutationParameters<MutationName>
     try {
       const outcome: Promise<unknown> =
         pending === undefined
-          ? committer.mutate(name, attached)
-          : committer.mutateWithExtent(name, attached, attach(pending) as PendingExtent)
+          ? committer.mutate(name, given)
+          : committer.mutateWithExtent(name, given, pending as PendingExtent)
       const result = await outcome
-      send({ id, kind: 'result', result: detach(result) })
+      send({ id, kind: 'result', result })
     } catch (error) {
       if (!(error instanceof R2dError)) {
         send({ id, kind: 'crash', message: String(error) })
@@ -143,33 +147,15 @@ export function serveCommitter(port: MessagePort, committer: Committer): void {
     }
   }
 
-  port.on('message', (requests: Request[]) => {
+  port.on('message', (message: Uint8Array) => {
     // A bug in it is an unhandled rejection: it ends this thread, and is seen by the main one.
-    for (const request of requests) void answer(request)
+    for (const request of decodeMessage(message) as Request[]) void answer(request)
   })
 }
 
-/** A copy in which each run of bytes has an ArrayBuffer of exactly its size. */
-function detach(value: unknown): unknown {
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-
-  return mapMembers(value, detach)
-}
-
-/** The bytes as Buffers again; the structured clone leaves plain Uint8Arrays. */
-function attach(value: unknown): unknown {
-  if (value instanceof Uint8Array) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  }
-
-  return mapMembers(value, attach)
-}
-
-function mapMembers(value: unknown, map: (member: unknown) => unknown): unknown {
-  if (Array.isArray(value)) return value.map(map)
-  if (typeof value !== 'object' || value === null) return value
-
-  const copy: Record<string, unknown> = {}
-  for (const [name, member] of Object.entries(value)) copy[name] = map(member)
-  return copy
+/** The size of what was posted. */
+function post(port: MessagePort, content: unknown, sizeHint: number): number {
+  const message = encodeMessage(content, sizeHint)
+  port.postMessage(message, [message.buffer])
+  return message.length
 }

@@ -10,6 +10,7 @@ import { R2dError } from '../errors.ts'
 import type { ExtentWriter, PlacementPolicy } from '../storage/extent-writer.ts'
 import type { SealedExtent } from '../storage/extent.ts'
 import type { ConfigurationEpoch } from './configuration-epoch.ts'
+import { ExtentCohorts } from './extent-cohorts.ts'
 import type { GroupCommitter } from './group-committer.ts'
 import {
   mutations,
@@ -59,12 +60,12 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
 
 export class LocalCommitter implements Committer {
   readonly #group: GroupCommitter
-  readonly #writer: ExtentWriter
+  readonly #extents: ExtentCohorts
   readonly #epoch: ConfigurationEpoch
 
   constructor(group: GroupCommitter, writer: ExtentWriter, epoch: ConfigurationEpoch) {
     this.#group = group
-    this.#writer = writer
+    this.#extents = new ExtentCohorts(writer)
     this.#epoch = epoch
   }
 
@@ -83,9 +84,10 @@ export class LocalCommitter implements Committer {
   async mutateWithExtent<Name extends MutationName>(
     name: Name,
     parameters: MutationParameters<Name> & { extents: NewExtent[] },
-    { extent, policy }: PendingExtent
+    pending: PendingExtent
   ): Promise<MutationResult<Name>> {
-    const replicas = await this.#writer.write(extent, policy)
+    const { extent } = pending
+    const replicas = await this.#extents.write(pending)
     const extents = [...parameters.extents, { id: extent.id, size: extent.size, replicas }]
 
     return this.mutate(name, { ...parameters, extents })

@@ -30,6 +30,12 @@ interface Waiting {
 /** Keys as strings of their bytes, so that they compare by value. */
 type Overlay = Map<string, { key: Buffer; value: Buffer | undefined }>
 
+/**
+ * What the engine had when a group first asked: nobody else writes to it, so it has it until the group commits. The
+ * mutations of the group share the values, and only read them.
+ */
+type Reads = Map<string, Promise<Versioned | undefined>>
+
 export class GroupCommitter {
   readonly #engine: Engine
   #queue: Waiting[] = []
@@ -76,9 +82,10 @@ export class GroupCommitter {
 
   async #runGroup(group: readonly Waiting[]): Promise<void> {
     const overlay: Overlay = new Map()
+    const reads: Reads = new Map()
     const answers: (() => void)[] = []
     for (const { run, reject } of group) {
-      const transaction = new OverlayTransaction(this.#engine, overlay)
+      const transaction = new OverlayTransaction(this.#engine, overlay, reads)
       try {
         answers.push(await run(transaction))
         transaction.keep()
@@ -112,16 +119,25 @@ export class GroupCommitter {
 class OverlayTransaction implements Transaction {
   readonly #engine: Engine
   readonly #group: Overlay
+  readonly #reads: Reads
   readonly #own: Overlay = new Map()
 
-  constructor(engine: Engine, group: Overlay) {
+  constructor(engine: Engine, group: Overlay, reads: Reads) {
     this.#engine = engine
     this.#group = group
+    this.#reads = reads
   }
 
   get(key: Buffer): Promise<Versioned | undefined> {
-    const written = this.#written(key)
-    return written === undefined ? this.#engine.get(key) : Promise.resolve(toVersioned(written))
+    const name = key.toString('latin1')
+    const written = this.#own.get(name) ?? this.#group.get(name)
+    if (written !== undefined) return Promise.resolve(toVersioned(written))
+
+    const known = this.#reads.get(name)
+    if (known !== undefined) return known
+    const read = this.#engine.get(key)
+    this.#reads.set(name, read)
+    return read
   }
 
   async getMany(keys: readonly Buffer[]): Promise<(Versioned | undefined)[]> {

@@ -164,7 +164,8 @@ function cut(
   return found
 }
 
-function openExtentKey(contentKey: Buffer, id: Buffer, wrapped: Buffer): Buffer {
+/** R2D_CORRUPT_RECORD if it is not wrapped under the content key. */
+export function openExtentKey(contentKey: Buffer, id: Buffer, wrapped: Buffer): Buffer {
   const key = unwrapKey(contentKey, 'extent', id, wrapped)
   if (key !== undefined) return key
 

@@ -112,8 +112,8 @@ export type GetResult =
       info: ObjectInfo
       offset: number
       length: number
-      /** Each piece is the reader's until it asks for the next. */
-      body: AsyncIterable<Buffer>
+      /** Small content in one piece, which is the reader's to keep; else each piece is until it asks for the next. */
+      body: Buffer | AsyncIterable<Buffer>
     }
   | { kind: 'not-modified'; info: ObjectInfo }
   | { kind: 'range-not-satisfiable'; info: ObjectInfo }

@@ -3,10 +3,14 @@
  *
  * Every frame is authenticated. A replica that cannot be opened, is short, or does not verify is reported, and the next
  * one is asked: the caller gets right bytes or an error.
+ *
+ * Extents of one frame are kept in the memory tier, sealed as they are: reading them again costs neither a trip through
+ * the thread pool nor their extent row. Larger ones are not: the kernel's cache serves them as fast.
  */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { MemoryTier, type TierCounters } from '../cache/memory-tier.ts'
 import { frameOverhead, openFrame, sealedSize } from '../crypto/frame-cipher.ts'
 import { R2dError } from '../errors.ts'
 import type { DataFile } from '../file.ts'
@@ -34,6 +38,13 @@ export interface ReadableExtent {
   replicas: readonly Replica[]
 }
 
+export interface ExtentReaderOptions {
+  volumes: VolumeSet
+  onFault: (fault: VolumeFault) => void
+  /** None, if it is left out. */
+  memory?: MemoryTier
+}
+
 interface OpenSegment {
   file: Promise<DataFile>
   readers: number
@@ -49,10 +60,28 @@ export class ExtentReader {
   readonly #scratches: Buffer[] = []
   #scratchCount = 0
   readonly #waiting: ((scratch: Buffer) => void)[] = []
+  readonly #memory: MemoryTier
 
-  constructor({ volumes, onFault }: { volumes: VolumeSet; onFault: (fault: VolumeFault) => void }) {
+  constructor({ volumes, onFault, memory = new MemoryTier(0) }: ExtentReaderOptions) {
     this.#volumes = volumes
     this.#onFault = onFault
+    this.#memory = memory
+  }
+
+  get memoryCounters(): TierCounters {
+    return this.#memory.counters
+  }
+
+  /** The plaintext of an extent of one frame, if that is in memory. */
+  cached(extentId: Buffer, openKey: () => Buffer): Buffer | undefined {
+    const sealed = this.#memory.get(extentId, 0)
+    if (sealed === undefined) return undefined
+
+    const plaintext = Buffer.allocUnsafeSlow(sealed.length - frameOverhead)
+    const frame = { key: openKey(), extentId, index: 0, isLast: true }
+    if (openFrame(plaintext, sealed, frame)) return plaintext
+    this.#memory.drop(extentId, 0)
+    return undefined
   }
 
   /**
@@ -125,7 +154,10 @@ export class ExtentReader {
       if (count < ciphertext.length) {
         return `the segment ends after ${count} of ${ciphertext.length} bytes`
       }
-      return openFrames(extent, ciphertext, firstFrame, plaintext)
+      const reason = openFrames(extent, ciphertext, firstFrame, plaintext)
+      if (reason === undefined && extent.size <= frameSize)
+        this.#memory.put(extent.id, 0, ciphertext)
+      return reason
     } catch (error) {
       // A descriptor of a disk that went away does not come back by itself.
       this.#drop(name, segment)

@@ -3,6 +3,9 @@
  *
  * The replicas are appended in parallel. Where one fails, its volume is left and another takes its place; what the
  * failed one may hold is dead bytes. Less than all replicas is not success.
+ *
+ * Placement is made for a stripe of bytes, not for each extent: small extents that arrive together go to the same
+ * volumes, so that a group of them syncs as many files as there are replicas, not every volume that there is.
  */
 
 import { R2dError } from '../errors.ts'
@@ -12,15 +15,26 @@ import type { Replica } from './replica.ts'
 import { encodeRecord, SegmentWriter, type EncodedRecord } from './segment-writer.ts'
 import type { Volume, VolumeSet } from './volume-set.ts'
 
+/** Bytes for which a placement is used: many small extents, or one large one. */
+const stripeSize = 4 * 1024 * 1024
+
 export interface PlacementPolicy {
   location: string
   replicaCount: number
+}
+
+interface Stripe {
+  volumes: readonly Volume[]
+  /** Bytes that are still to go there. */
+  left: number
 }
 
 export class ExtentWriter {
   readonly #volumes: VolumeSet
   readonly #random: () => number
   readonly #writers = new Map<number, SegmentWriter>()
+  /** By location and count of replicas. */
+  readonly #stripes = new Map<string, Stripe>()
 
   constructor({ volumes, random = Math.random }: { volumes: VolumeSet; random?: () => number }) {
     this.#volumes = volumes
@@ -35,17 +49,19 @@ export class ExtentWriter {
     const record = encodeRecord(extent)
     const volumes = await this.#volumes.inLocation(location)
     const done: { volume: Volume; replica: Replica }[] = []
-    while (done.length < replicaCount) {
-      const taken = done.map(({ volume }) => volume)
-      const chosen = place(volumes, replicaCount - done.length, taken, this.#random)
-      if (taken.length + chosen.length < replicaCount)
-        throw shortOf(volumes, location, replicaCount)
+    let chosen = this.#takeStripe(volumes, { location, replicaCount }, record.size)
+    for (;;) {
+      if (done.length + chosen.length < replicaCount) throw shortOf(volumes, location, replicaCount)
 
       const attempts = chosen.map(volume => this.#append(volume, record))
       for (const replica of await Promise.all(attempts)) {
         // A volume that failed is no longer active, so that each round has fewer to choose from.
         if (replica !== undefined) done.push(replica)
       }
+      if (done.length === replicaCount) break
+
+      const taken = done.map(({ volume }) => volume)
+      chosen = place(volumes, replicaCount - done.length, taken, this.#random)
     }
 
     return done.map(({ replica }) => replica)
@@ -54,6 +70,31 @@ export class ExtentWriter {
   async close(): Promise<void> {
     await Promise.all([...this.#writers.values()].map(writer => writer.close()))
     this.#writers.clear()
+  }
+
+  /** Where the next `size` bytes go: by a new placement if the last one is used up, or one of its volumes is out. */
+  #takeStripe(
+    volumes: readonly Volume[],
+    { location, replicaCount }: PlacementPolicy,
+    size: number
+  ): readonly Volume[] {
+    const name = `${replicaCount} ${location}`
+    const last = this.#stripes.get(name)
+    if (
+      last !== undefined &&
+      last.left >= size &&
+      last.volumes.every(({ state }) => state === 'active')
+    ) {
+      last.left -= size
+      return last.volumes
+    }
+
+    const chosen = place(volumes, replicaCount, [], this.#random)
+    // Fewer than enough are no placement: the next one may find more.
+    if (chosen.length === replicaCount) {
+      this.#stripes.set(name, { volumes: chosen, left: stripeSize - size })
+    }
+    return chosen
   }
 
   async #append(

@@ -98,6 +98,8 @@ export class SegmentWriter {
   }
 
   async #run(): Promise<void> {
+    // What is appended in the same turn is in the first group.
+    await Promise.resolve()
     while (this.#queue.length > 0) {
       const group = this.#takeGroup()
       try {

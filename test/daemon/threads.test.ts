@@ -28,7 +28,8 @@ test('a committer and a gateway that die under load are replaced, and what was a
     socketPath: socketPath(n),
     domains: [],
     compat: 'r2' as const,
-    writeBufferSize: 1 << 24
+    writeBufferSize: 1 << 24,
+    memoryTierSize: 1 << 20
   }))
   const parts = {
     metadata: { engine: engine.name, path: join(home.path, 'metadata'), handle: engine.handle },

@@ -1,14 +1,16 @@
 // aws-chunked: decoded as it was encoded, however it is cut; any byte changed is refused.
 
 import assert from 'node:assert/strict'
-import { createHmac, createSecretKey, hash } from 'node:crypto'
+import { createHmac, hash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
 import { ChunkedDecoder } from '../../src/gateway/aws-chunked.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
+import { SigningKey } from '../../src/gateway/signing-key.ts'
 
+const keyBytes = Buffer.alloc(32, 1)
 const signing = {
-  signingKey: createSecretKey(Buffer.alloc(32, 1)),
+  signingKey: new SigningKey(keyBytes),
   time: '20260101T000000Z',
   scope: '20260101/auto/s3/aws4_request',
   signature: 'ab'.repeat(32)
@@ -24,7 +26,7 @@ interface Body {
 function encode({ chunks, isSigned, hasTrailers }: Body): Buffer {
   const sign = (kind: string, previous: string, rest: string[]): string => {
     const lines = [`AWS4-HMAC-SHA256-${kind}`, signing.time, signing.scope, previous, ...rest]
-    return createHmac('sha256', signing.signingKey).update(lines.join('\n')).digest('hex')
+    return createHmac('sha256', keyBytes).update(lines.join('\n')).digest('hex')
   }
   let previous = signing.signature
   const parts: Buffer[] = []

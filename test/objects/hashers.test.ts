@@ -160,7 +160,8 @@ test('what many readers hold at once is their own until they ask for more', asyn
         const result = await store.get('bucket', `key-${n}`, { range })
         assert(result.kind === 'object')
         let offset = start
-        for await (const piece of result.body) {
+        const pieces = Buffer.isBuffer(result.body) ? [result.body] : result.body
+        for await (const piece of pieces) {
           // The others go on meanwhile.
           await store.head('bucket', 'key-0', {})
           assert(piece.equals(content.subarray(offset, offset + piece.length)))

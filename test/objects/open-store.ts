@@ -71,7 +71,8 @@ export async function openTestStore(home: TestHome, engineName: EngineName): Pro
       committer: new LocalCommitter(group, writer, epoch),
       volumes,
       report,
-      writeBufferSize: 64 * 1024 * 1024
+      writeBufferSize: 64 * 1024 * 1024,
+      memoryTierSize: 1024 * 1024
     }
   )
 
@@ -92,7 +93,9 @@ export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerat
   }
 }
 
-export async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
+export async function readAll(body: Buffer | AsyncIterable<Buffer>): Promise<Buffer> {
+  if (Buffer.isBuffer(body)) return body
+
   const pieces: Buffer[] = []
   // The store uses its memory again for the next piece.
   for await (const piece of body) pieces.push(Buffer.from(piece))

@@ -129,7 +129,8 @@ for (const [what, fault] of [
   test(`a volume that ${what} is left, and its replicas go to the others`, async t => {
     const files = new FaultyFiles()
     const { volumes, faults } = await openVolumes(t, files)
-    const writer = new ExtentWriter({ volumes })
+    // The first placement is on volumes 1 and 2.
+    const writer = new ExtentWriter({ volumes, random: () => 0 })
     const reader = new ExtentReader({ volumes, onFault: each => faults.push(each) })
 
     files.faults = fault
@@ -195,6 +196,25 @@ test('what is appended at once shares its syncs', async t => {
     .flat()
     .map(({ volume, segment, offset }) => `${volume}/${segment}/${offset}`)
   t.is(new Set(places).size, 1000)
+  await writer.close()
+})
+
+test('small extents that follow each other go to the same volumes, and all volumes have their turn', async t => {
+  const { volumes } = await openVolumes(t)
+  let state = 1
+  const random = (): number => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647
+  const writer = new ExtentWriter({ volumes, random })
+  const volumesOf = async (size: number): Promise<string> => {
+    const replicas = await writer.write(makeExtent(size).extent, policy)
+    return String(replicas.map(({ volume }) => volume).sort())
+  }
+
+  const few = await Promise.all(Array.from({ length: 200 }, () => volumesOf(1000)))
+  const many: string[] = []
+  for (let n = 0; n < 30; n++) many.push(await volumesOf(extentSizeMax - 100_000))
+
+  t.is(new Set(few).size, 1)
+  t.deepEqual([...new Set(many)].sort(), ['1,2', '1,3', '2,3'])
   await writer.close()
 })
 
@@ -312,6 +332,11 @@ test('every extent acknowledged by a process that was killed is on its replicas'
     }
   }
   t.deepEqual(faults, [])
-  const segments = await readdir(join(opened.root, 'volume-1', 'segments'))
-  t.true(segments.length >= 3, 'each process began segments of its own')
+  const segments = await Promise.all(
+    opened.descriptions.map(({ path }) => readdir(join(path, 'segments')))
+  )
+  t.true(
+    segments.flat().length >= 3 * policy.replicaCount,
+    'each process began segments of its own'
+  )
 })
