@@ -104,6 +104,12 @@ test('a port that another program listens on is a clear refusal', async t => {
   t.regex(error.message, /Cannot listen on 127\.0\.0\.1/)
 })
 
+test('a way of being compatible that there is not is a clear refusal', async t => {
+  const error = await t.throwsAsync(DaemonProcess.start(await home(t), { R2D_S3_COMPAT: 'aws' }))
+
+  t.regex(error.message, /s3\.compat is "aws" in R2D_S3_COMPAT, which is not r2, strict-r2/)
+})
+
 test('a wrong master key is refused, and nothing is touched', async t => {
   const path = await home(t)
   const first = await start(t, path)
