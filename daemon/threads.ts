@@ -23,7 +23,7 @@ import type {
  * Of a gateway's heap, MiB. What passes through it is mostly memory outside of it, the pieces of bodies, which is freed when
  * the small objects that hold it are: so often, while there are few of them.
  */
-const youngGenerationSize = 6
+const youngGenerationSize = 16
 
 /** How long a replaced thread waits to start, so that one that cannot start does not spin. */
 const restartDelayMs = 200

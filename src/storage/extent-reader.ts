@@ -51,6 +51,26 @@ interface OpenSegment {
   isDropped: boolean
 }
 
+/**
+ * Memory for small plaintexts, many from one allocation: each has a place of its own, and all of it goes when nobody
+ * holds any of them any more.
+ */
+const slabSize = 256 * 1024
+let slab = Buffer.alloc(0)
+let slabUsed = 0
+
+function takePlaintext(size: number): Buffer {
+  if (size > slabSize / 16) return Buffer.allocUnsafeSlow(size)
+
+  if (slabUsed + size > slab.length) {
+    slab = Buffer.allocUnsafeSlow(slabSize)
+    slabUsed = 0
+  }
+  const place = slab.subarray(slabUsed, slabUsed + size)
+  slabUsed += size
+  return place
+}
+
 export class ExtentReader {
   readonly #volumes: VolumeSet
   readonly #onFault: (fault: VolumeFault) => void
@@ -77,7 +97,7 @@ export class ExtentReader {
     const sealed = this.#memory.get(extentId, 0)
     if (sealed === undefined) return undefined
 
-    const plaintext = Buffer.allocUnsafeSlow(sealed.length - frameOverhead)
+    const plaintext = takePlaintext(sealed.length - frameOverhead)
     const frame = { key: openKey(), extentId, index: 0, isLast: true }
     if (openFrame(plaintext, sealed, frame)) return plaintext
     this.#memory.drop(extentId, 0)

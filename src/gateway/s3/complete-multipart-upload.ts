@@ -27,6 +27,9 @@ import { elementsOf, isRecord, parseDocument } from './xml.ts'
 /** 10,000 parts, each with its number, ETag, every checksum, and room. */
 const bodySizeMax = 8 * 1024 * 1024
 
+/** Each with the two ends of its element, number, ETag and every checksum. */
+const tagCountMax = 16 * partCountMax
+
 type Part = CompleteUploadOptions['parts'][number]
 
 export async function completeMultipartUpload(request: S3Request): Promise<S3Response> {
@@ -71,7 +74,7 @@ export async function completeMultipartUpload(request: S3Request): Promise<S3Res
 
 /** In the order of numbers, however the client sent them, as R2 has it. */
 function parseParts(body: Buffer): Part[] {
-  const elements = elementsOf(parseDocument(body, 'CompleteMultipartUpload'), 'Part')
+  const elements = elementsOf(parseDocument(body, 'CompleteMultipartUpload', tagCountMax), 'Part')
   if (elements.length === 0 || elements.length > partCountMax) throw new S3Error('MalformedXML')
 
   const parts = elements.map(parsePart).sort((a, b) => a.number - b.number)
