@@ -240,7 +240,12 @@ async function send(
     return
   }
 
-  response.writeHead(status, headers)
+  try {
+    response.writeHead(status, headers)
+  } catch (error) {
+    await body[Symbol.asyncIterator]().return?.()
+    throw error
+  }
   const waiting = { end: (): void => undefined }
   response.once('close', () => {
     waiting.end()

@@ -45,10 +45,9 @@ export async function get(
   // The first window is read here, so that content that cannot be read is an error, not a broken answer.
   const first = await body.next()
   if (first.done !== true && first.value.length === length) {
-    // The window's memory goes on to another reader.
-    const whole = Buffer.from(first.value)
+    // Whoever leaves with a window keeps its memory: no other reader gets it.
     await body.return()
-    return { ...outcome, body: whole }
+    return { ...outcome, body: first.value }
   }
 
   return { ...outcome, body: resume(first, body) }
@@ -144,16 +143,27 @@ function resolvePart(
   return undefined
 }
 
-async function* resume(
+/** No generator: one that is left before its first step would not come to leave `rest`. */
+function resume(
   first: IteratorResult<Buffer, void>,
   rest: AsyncGenerator<Buffer, void, undefined>
-): AsyncGenerator<Buffer, void, undefined> {
-  try {
-    if (first.done === true) return
-    yield first.value
-    yield* rest
-  } finally {
-    await rest.return()
+): AsyncIterableIterator<Buffer, void, undefined> {
+  let waiting: IteratorResult<Buffer, void> | undefined = first
+
+  return {
+    [Symbol.asyncIterator]() {
+      return this
+    },
+    next() {
+      if (waiting === undefined) return rest.next()
+      const result = waiting
+      waiting = undefined
+      return Promise.resolve(result)
+    },
+    return() {
+      waiting = undefined
+      return rest.return()
+    }
   }
 }
 
