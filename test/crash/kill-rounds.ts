@@ -11,7 +11,7 @@ import { createHash, randomInt } from 'node:crypto'
 import http from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { XMLParser } from 'fast-xml-parser'
-import { DaemonProcess, localRequest } from '../daemon/daemon-process.ts'
+import { DaemonProcess, localRequest, type LocalResponse } from '../daemon/daemon-process.ts'
 
 const bucket = 'crash'
 const writerCount = 8
@@ -20,8 +20,8 @@ const runMsMin = 30
 const runMsMax = 900
 const sizes = [0, 1, 4096, 65_536, 65_537, 262_144, 300_000, 1_500_000, 4_194_304, 6_000_000]
 
-/** What a key holds: the seed and size that its content follows from, or nothing. */
-type Content = { seed: number; size: number } | undefined
+/** What a key holds: the seed and size that its content follows from, and whether it came in parts; or nothing. */
+type Content = { seed: number; size: number; isUploaded?: boolean } | undefined
 
 interface KeyState {
   acknowledged: Content
@@ -35,6 +35,8 @@ export interface KillFigures {
   unanswered: number
   /** Of the unanswered, how many were found to have happened. */
   unansweredFound: number
+  /** Left by kills, found at the end, and aborted. */
+  uploadsAborted: number
   checked: number
   startMs: number[]
 }
@@ -49,6 +51,7 @@ export async function runKillRounds(
     acknowledged: 0,
     unanswered: 0,
     unansweredFound: 0,
+    uploadsAborted: 0,
     checked: 0,
     startMs: []
   }
@@ -61,8 +64,8 @@ export async function runKillRounds(
     figures.startMs.push(performance.now() - started)
     const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
     const sockets = daemon.status.sockets
-    const ask = (n: number, method: string, path: string, body?: Buffer) =>
-      localRequest(socketOf(sockets, n), method, path, body, {}, agent)
+    const ask: Ask = (n, method, path, body, headers = {}) =>
+      localRequest(socketOf(sockets, n), method, path, body, headers, agent)
 
     if (round === 0) assert.equal((await ask(0, 'PUT', `/${bucket}`)).status, 200)
     await verify(states, ask, figures)
@@ -73,16 +76,17 @@ export async function runKillRounds(
         const key = `w${writer}/k${randomInt(keysPerWriter)}`
         const state = states.get(key) ?? { acknowledged: undefined, underWay: [] }
         states.set(key, state)
-        const isDelete = randomInt(6) === 0
         const size = sizes[randomInt(randomInt(3) === 0 ? sizes.length : 5)] ?? 0
-        const wanted = isDelete ? undefined : { seed: seed++, size }
-        state.underWay = [wanted]
+        const sourceKey = `w${writer}/k${randomInt(keysPerWriter)}`
+        const write = chooseWrite({ seed: seed++, size }, sourceKey, states.get(sourceKey))
+        state.underWay.push(write.content)
         try {
-          const body = wanted && contentOf(wanted)
-          const response = await ask(writer, isDelete ? 'DELETE' : 'PUT', `/${bucket}/${key}`, body)
+          const response = await perform(write, `/${bucket}/${key}`, (...rest) =>
+            ask(writer, ...rest)
+          )
           if (response.status >= 500) continue
           assert(response.status === 200 || response.status === 204, response.body.toString())
-          state.acknowledged = wanted
+          state.acknowledged = write.content
           state.underWay = []
           figures.acknowledged++
         } catch (error) {
@@ -103,11 +107,9 @@ export async function runKillRounds(
 
   const daemon = await DaemonProcess.start(home, environment)
   const sockets = daemon.status.sockets
-  await verify(
-    states,
-    (n, method, path) => localRequest(socketOf(sockets, n), method, path),
-    figures
-  )
+  const ask: Ask = (n, method, path) => localRequest(socketOf(sockets, n), method, path)
+  await verify(states, ask, figures)
+  await abortUploads(ask, figures)
   await daemon.stop()
   return figures
 }
@@ -116,8 +118,88 @@ type Ask = (
   n: number,
   method: string,
   path: string,
-  body?: Buffer
+  body?: Buffer,
+  headers?: Record<string, string>
 ) => ReturnType<typeof localRequest>
+
+type AskHere = (
+  method: string,
+  path: string,
+  body?: Buffer,
+  headers?: Record<string, string>
+) => ReturnType<typeof localRequest>
+
+type Write =
+  | { kind: 'delete'; content: undefined }
+  | { kind: 'put' | 'parts'; content: NonNullable<Content> }
+  | { kind: 'copy'; content: NonNullable<Content>; source: string }
+
+/** A copy only of what is known for certain. */
+function chooseWrite(
+  content: NonNullable<Content>,
+  sourceKey: string,
+  source: KeyState | undefined
+): Write {
+  const draw = randomInt(12)
+  if (draw < 2) return { kind: 'delete', content: undefined }
+  if (draw < 5) return { kind: 'parts', content: { ...content, isUploaded: true } }
+  if (draw < 7 && source?.acknowledged !== undefined && source.underWay.length === 0) {
+    return { kind: 'copy', content: source.acknowledged, source: sourceKey }
+  }
+  return { kind: 'put', content }
+}
+
+/** The last answer: the one that acknowledges, or the first that does not. */
+async function perform(write: Write, path: string, ask: AskHere): ReturnType<typeof localRequest> {
+  switch (write.kind) {
+    case 'delete':
+      return ask('DELETE', path)
+    case 'put':
+      return ask('PUT', path, contentOf(write.content))
+    case 'copy':
+      return ask('PUT', path, Buffer.alloc(0), { 'x-amz-copy-source': `${bucket}/${write.source}` })
+    case 'parts':
+      return uploadInParts(path, contentOf(write.content), ask)
+  }
+}
+
+/** As one part, which is sent twice: the one that counts replaces another. */
+async function uploadInParts(
+  path: string,
+  content: Buffer,
+  ask: AskHere
+): ReturnType<typeof localRequest> {
+  const begun = await ask('POST', `${path}?uploads`)
+  if (begun.status !== 200) return begun
+  const uploadId = /<UploadId>(.+)<\/UploadId>/.exec(begun.body.toString())?.[1] ?? ''
+  const partPath = `${path}?partNumber=1&uploadId=${uploadId}`
+  const replaced = await ask('PUT', partPath, Buffer.alloc(70_000, 1))
+  if (replaced.status !== 200) return replaced
+  const part = await ask('PUT', partPath, content)
+  if (part.status !== 200) return part
+
+  const list =
+    '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>' +
+    `<ETag>${String(part.headers.etag)}</ETag></Part></CompleteMultipartUpload>`
+  return ask('POST', `${path}?uploadId=${uploadId}`, Buffer.from(list))
+}
+
+/** Uploads that a kill cut off are there, can be aborted, and are gone then. */
+async function abortUploads(ask: Ask, figures: KillFigures): Promise<void> {
+  for (;;) {
+    const { status, body } = await ask(0, 'GET', `/${bucket}?uploads`)
+    assert.equal(status, 200)
+    const uploads = [
+      ...body.toString().matchAll(/<Key>([^<]+)<\/Key><UploadId>([^<]+)<\/UploadId>/g)
+    ]
+    if (uploads.length === 0) return
+    for (const [, key = '', uploadId = ''] of uploads) {
+      const aborted = await ask(0, 'DELETE', `/${bucket}/${key}?uploadId=${uploadId}`)
+      assert.equal(aborted.status, 204)
+      figures.uploadsAborted++
+    }
+  }
+}
 
 async function verify(
   states: Map<string, KeyState>,
@@ -134,15 +216,14 @@ async function verify(
     assert.equal(listed.has(key), get.status === 200, `LIST and GET of ${key} differ`)
 
     const allowed = [state.acknowledged, ...state.underWay]
-    const found = allowed.findIndex(content => isContent(content, get.status, get.body))
+    const found = allowed.findIndex(content => isContent(content, get))
     assert.notEqual(
       found,
       -1,
       `${key} has status ${get.status} and ${get.body.length} bytes, not one of ${JSON.stringify(allowed)}`
     )
     if (get.status === 200) {
-      const etag = `"${createHash('md5').update(get.body).digest('hex')}"`
-      assert.equal(get.headers.etag, etag)
+      const etag = get.headers.etag
       assert.equal(head.headers.etag, etag)
       assert.equal(listed.get(key), etag)
       listed.delete(key)
@@ -157,10 +238,17 @@ async function verify(
   assert.deepEqual([...listed.keys()], [], 'LIST has keys that were never written')
 }
 
-function isContent(content: Content, status: number, body: Buffer): boolean {
+function etagOf(body: Buffer, content: Content): string {
+  const md5 = createHash('md5').update(body).digest()
+  if (content?.isUploaded !== true) return `"${md5.toString('hex')}"`
+
+  return `"${createHash('md5').update(md5).digest('hex')}-1"`
+}
+
+function isContent(content: Content, { status, headers, body }: LocalResponse): boolean {
   if (content === undefined) return status === 404
 
-  return status === 200 && body.equals(contentOf(content))
+  return status === 200 && headers.etag === etagOf(body, content) && body.equals(contentOf(content))
 }
 
 async function listAll(ask: Ask): Promise<Map<string, string>> {
