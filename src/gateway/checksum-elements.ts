@@ -5,8 +5,7 @@
 import type { ObjectInfo } from '../objects/store.ts'
 import type { Checksums } from '../metadata/object-record.ts'
 import { parseChecksum, type ChecksumName } from './checksum-headers.ts'
-import { S3Error } from './s3/s3-error.ts'
-import { elementsOf, type XmlElement } from './s3/xml.ts'
+import { textOf, type XmlElement } from './s3/xml.ts'
 
 const elementNames = {
   crc32: 'ChecksumCRC32',
@@ -40,10 +39,8 @@ export function checksumTypeOf({
 export function readChecksumElements(parent: Record<string, unknown>): Checksums {
   const checksums: Checksums = {}
   for (const [name, element] of entries) {
-    const [value] = elementsOf(parent, element)
-    if (value === undefined) continue
-    if (typeof value !== 'string') throw new S3Error('MalformedXML')
-    checksums[name] = parseChecksum(name, value)
+    const value = textOf(parent, element)
+    if (value !== undefined) checksums[name] = parseChecksum(name, value)
   }
   return checksums
 }

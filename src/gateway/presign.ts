@@ -4,7 +4,8 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
 
-import { createHash, createHmac } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { SigningKey } from './signing-key.ts'
 
 export interface PresignRequest {
   /** `http://host:port`, without a path. */
@@ -38,13 +39,8 @@ export function presign(request: PresignRequest): string {
 
   const { host } = new URL(endpoint)
   const canonical = [method, path, query, `host:${host}\n`, 'host', 'UNSIGNED-PAYLOAD'].join('\n')
-  const digest = createHash('sha256').update(canonical).digest('hex')
-  const text = ['AWS4-HMAC-SHA256', time, scope, digest].join('\n')
-  const signingKey = [date, 'auto', 's3', 'aws4_request'].reduce<Buffer>(
-    (derived, part) => createHmac('sha256', derived).update(part).digest(),
-    Buffer.from(`AWS4${secret}`)
-  )
-  const signature = createHmac('sha256', signingKey).update(text).digest('hex')
+  const text = ['AWS4-HMAC-SHA256', time, scope, hash('sha256', canonical)].join('\n')
+  const signature = SigningKey.derive(secret, date, 'auto', 's3').sign(text)
 
   return `${endpoint}${path}?${query}&X-Amz-Signature=${signature}`
 }

@@ -9,7 +9,10 @@
  *     "o" bucket id (12) key                 an object: the key's NFC form in UTF-8
  *     "e" extent id (16)                     an extent
  *     "m" page id (16)                       a manifest page
- *     "d" version id (16)                    what a version that is gone referred to
+ *     "d" version or part id (16)            what a version or part that is gone referred to
+ *     "u" bucket id (12) key 00 time (8) upload id (16)
+ *                                            a multipart upload: the key with 00 as 00 ff, the time big-endian
+ *     "p" upload id (16) number (2)          a part of an upload: the number big-endian
  *     "c" bucket id (12)                     a bucket's CORS rules
  *     "r" bucket id (12)                     a bucket's lifecycle rules
  *     "w" bucket id (12)                     how far the work on a bucket's lifecycle has come
@@ -315,10 +318,6 @@ export function manifestPageKey(id: Buffer): Buffer {
 
 export function discardKey(versionId: Buffer): Buffer {
   return idKey(kinds.discard, versionId)
-}
-
-export function discardRange(): Range {
-  return prefixRange(Buffer.from(kinds.discard))
 }
 
 /** The least key that is greater than every key with this prefix. */

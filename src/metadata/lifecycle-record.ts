@@ -93,6 +93,10 @@ export function decodeLifecycleRecord(bytes: Buffer): LifecycleRule[] {
   return rules
 }
 
+export function isSameCondition(a: LifecycleCondition, b: LifecycleCondition): boolean {
+  return a.kind === b.kind && conditionValue(a) === conditionValue(b)
+}
+
 export function conditionValue(condition: LifecycleCondition): number {
   return condition.kind === 'age' ? condition.seconds : condition.time
 }

@@ -27,7 +27,11 @@ import {
   timeIndexRange
 } from '../metadata/keys.ts'
 import { decodeLifecycleProgress } from '../metadata/lifecycle-progress-record.ts'
-import { decodeLifecycleRecord, type LifecycleCondition } from '../metadata/lifecycle-record.ts'
+import {
+  decodeLifecycleRecord,
+  isSameCondition,
+  type LifecycleCondition
+} from '../metadata/lifecycle-record.ts'
 import type { DueObject } from '../metadata/mutations/lifecycle-work.ts'
 import type { MetadataReader } from './context.ts'
 import { abortDueUploads } from './abort-due-uploads.ts'
@@ -233,7 +237,8 @@ class BucketWork {
       condition.kind === 'age' ? started - condition.seconds * 1000 : Number.MAX_SAFE_INTEGER - 1
     const settled = timeIndexPosition(Math.max(0, started - settledMs), nothing)
     const end = earlierOf(timeIndexPosition(uploadedMax + 1, nothing), settled)
-    const known = cursors.find(each => isSame(each.condition, condition))?.position ?? nothing
+    const known =
+      cursors.find(each => isSameCondition(each.condition, condition))?.position ?? nothing
     let noted = earlierOf(known, end)
     let after = noted
 
@@ -322,10 +327,4 @@ function behind(key: Buffer): Buffer {
 
 function earlierOf(a: Buffer, b: Buffer): Buffer {
   return Buffer.compare(a, b) <= 0 ? a : b
-}
-
-function isSame(a: LifecycleCondition, b: LifecycleCondition): boolean {
-  return a.kind === 'age'
-    ? b.kind === 'age' && a.seconds === b.seconds
-    : b.kind === 'date' && a.time === b.time
 }

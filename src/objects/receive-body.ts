@@ -48,8 +48,8 @@ export async function receiveBody(
   const writes = new ExtentWrites(context, policy)
   const cutter = new ExtentCutter(() => extentSize(context))
   const receiver = isSmall
-    ? new SmallBody(cutter, writes, names)
-    : new LargeBody(context, cutter, writes, names)
+    ? new InlineReceiver(cutter, writes, names)
+    : new SharedReceiver(context, cutter, writes, names)
   let received = 0
   try {
     for await (const chunk of body) {
@@ -97,7 +97,8 @@ interface Receiver {
   close(): Promise<void>
 }
 
-class SmallBody implements Receiver {
+/** Digests the bytes where they are. */
+class InlineReceiver implements Receiver {
   readonly #cutter: ExtentCutter
   readonly #writes: ExtentWrites
   readonly #digests: Digests
@@ -129,7 +130,8 @@ class SmallBody implements Receiver {
   }
 }
 
-class LargeBody implements Receiver {
+/** Gathers frames in memory that the hashing threads share. */
+class SharedReceiver implements Receiver {
   readonly #context: StoreContext
   readonly #cutter: ExtentCutter
   readonly #writes: ExtentWrites

@@ -67,7 +67,7 @@ export interface ObjectMetadata {
   customMetadata: [name: string, value: string][]
 }
 
-/** What keeps a write away from a key. */
+/** What keeps a write away from a key that was just written. */
 export interface WriteInterval {
   /** R2D_TOO_MANY_WRITES if the key was last written less than so many milliseconds ago. */
   minIntervalMs?: number
@@ -160,10 +160,6 @@ export interface CopyOptions extends WriteInterval {
   customerKey?: Buffer | undefined
 }
 
-/**
- * Every method rejects with R2dError: R2D_NO_SUCH_BUCKET, R2D_NO_SUCH_KEY, R2D_PRECONDITION_FAILED
- * and the rest of errors.ts. What resolves is durable, and seen by every read that starts after.
- */
 export interface CreateUploadOptions {
   httpMetadata: HttpMetadata
   customMetadata: [name: string, value: string][]
@@ -255,6 +251,10 @@ export interface ListPartsResult {
   isTruncated: boolean
 }
 
+/**
+ * Every method rejects with R2dError: R2D_NO_SUCH_BUCKET, R2D_NO_SUCH_KEY, R2D_PRECONDITION_FAILED
+ * and the rest of errors.ts. What resolves is durable, and seen by every read that starts after.
+ */
 export interface Store {
   createBucket(
     name: string,

@@ -20,6 +20,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { ExecutionContext, TestFn } from 'ava'
 import { clientOf, makeBucket, type S3Endpoint } from './s3.ts'
+import { signedSend } from './signed-send.ts'
 
 const MiB = 1024 * 1024
 const partSize = 5 * MiB
@@ -362,6 +363,28 @@ export function multipartSuite(test: TestFn, name: string, open: () => S3Endpoin
       ),
       '400 InvalidRequest'
     )
+  })
+
+  test(`${name}: a part that the list describes twice over is malformed, and the upload stays`, async t => {
+    const s3 = client()
+    const Bucket = await makeBucket(s3)
+    const upload = await begin(s3, Bucket, 'k', { ChecksumAlgorithm: 'CRC32' })
+    const part = await put(s3, upload, 1, Buffer.from('content'))
+    const crc = Buffer.alloc(4)
+    crc.writeUInt32BE(crc32('content'))
+    const right = `<ChecksumCRC32>${crc.toString('base64')}</ChecksumCRC32>`
+    const finish = (checksums: string) => {
+      return signedSend(open(), {
+        method: 'POST',
+        path: `/${Bucket}/k?uploadId=${upload.UploadId}`,
+        body:
+          '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>' +
+          `<ETag>${part.ETag}</ETag>${checksums}</Part></CompleteMultipartUpload>`
+      })
+    }
+
+    t.is((await finish(`${right}<ChecksumCRC32>AAAAAA==</ChecksumCRC32>`)).code, 'MalformedXML')
+    t.is((await finish(right)).status, 200)
   })
 
   test(`${name}: a bucket with uploads in it and no object can be deleted`, async t => {

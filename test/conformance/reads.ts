@@ -297,6 +297,27 @@ export function readSuite(test: TestFn, suite: string, open: () => S3Endpoint): 
     t.is((await put(word('語'.repeat(2731)))).code, 'MetadataTooLarge')
   })
 
+  test(`${suite}: a header that the query sets is checked before the object is read`, async t => {
+    const s3 = clientOf(open())
+    const Bucket = await makeBucket(s3)
+    const body = randomBytes(600_000)
+    await s3.send(new PutObjectCommand({ Bucket, Key: 'k', Body: body }))
+    const get = (key: string, type: string) => {
+      return signedSend(open(), {
+        method: 'GET',
+        path: `/${Bucket}/${key}?response-content-type=${type}`
+      })
+    }
+
+    for (const key of ['k', 'missing']) {
+      const { status, code, message } = await get(key, 'a%0Db')
+      t.deepEqual([status, code], [400, 'InvalidArgument'])
+      t.is(message, 'response-content-type is not a header value')
+    }
+    t.is((await get('missing', 'text%2Fplain')).code, 'NoSuchKey')
+    t.is((await get('k', 'text%2Fplain')).headers['content-type'], 'text/plain')
+  })
+
   test(`${suite}: what has gone wrong with a HEAD is said by its status alone`, async t => {
     const s3 = clientOf(open())
     const Bucket = await makeBucket(s3)

@@ -15,14 +15,13 @@ import {
   writeChecksumElements
 } from '../checksum-elements.ts'
 import { checksumHeader, checksumNames, parseChecksum } from '../checksum-headers.ts'
-import { readPrecondition } from '../conditions.ts'
-import { parseTags } from '../conditions.ts'
+import { parseTags, readPrecondition } from '../conditions.ts'
 import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
 import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { writeExpiration } from '../object-headers.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
-import { elementsOf, isRecord, parseDocument } from './xml.ts'
+import { elementsOf, isRecord, parseDocument, textOf } from './xml.ts'
 
 /** 10,000 parts, each with its number, ETag, every checksum, and room. */
 const bodySizeMax = 8 * 1024 * 1024
@@ -90,12 +89,9 @@ function parseParts(body: Buffer): Part[] {
 function parsePart(element: unknown): Part {
   if (!isRecord(element)) throw new S3Error('MalformedXML')
 
-  const [number, ...otherNumbers] = elementsOf(element, 'PartNumber')
-  const [etag, ...otherTags] = elementsOf(element, 'ETag')
-  if (typeof number !== 'string' || !/^\s*-?\d{1,15}\s*$/.test(number)) {
-    throw new S3Error('MalformedXML')
-  }
-  if (typeof etag !== 'string' || otherNumbers.length + otherTags.length > 0) {
+  const number = textOf(element, 'PartNumber')
+  const etag = textOf(element, 'ETag')
+  if (number === undefined || !/^\s*-?\d{1,15}\s*$/.test(number) || etag === undefined) {
     throw new S3Error('MalformedXML')
   }
   const [tag] = parseTags(etag)

@@ -13,7 +13,7 @@ import { toDeleteCondition } from './delete-object.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
-import { elementsOf, isRecord, parseDocument, type XmlElement } from './xml.ts'
+import { elementsOf, isRecord, parseDocument, textOf, type XmlElement } from './xml.ts'
 
 /** 1,000 keys of 1,024 bytes, each byte as a character reference at worst, with their elements. */
 const bodySizeMax = 8 * 1024 * 1024
@@ -71,12 +71,4 @@ function parseObjects(body: Buffer): { key: string; precondition: Precondition |
   })
   if (objects.length === 0 || objects.length > pageCountMax) throw new S3Error('MalformedXML')
   return objects
-}
-
-function textOf(parent: Record<string, unknown>, name: string): string | undefined {
-  const [text, ...others] = elementsOf(parent, name)
-  if (text === undefined) return undefined
-  if (typeof text !== 'string' || others.length > 0) throw new S3Error('MalformedXML')
-
-  return text
 }

@@ -29,8 +29,9 @@ const overrides = [
 export async function getObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key } = request
   const options = readOptions(request)
+  const overridden = readOverrides(request)
   const result = await store.get(bucket, key, options)
-  const { status, headers } = describe(request, options, result)
+  const { status, headers } = describe(request, options, result, overridden)
 
   return result.kind === 'object' ? { status, headers, body: result.body } : { status, headers }
 }
@@ -39,8 +40,9 @@ export async function getObject(request: S3Request): Promise<S3Response> {
 export async function headObject(request: S3Request): Promise<S3Response> {
   const { store, bucket, key } = request
   const options = readOptions(request)
+  const overridden = readOverrides(request)
 
-  return describe(request, options, await store.head(bucket, key, options))
+  return describe(request, options, await store.head(bucket, key, options), overridden)
 }
 
 function readOptions(request: S3Request): GetOptions {
@@ -67,9 +69,10 @@ function readOptions(request: S3Request): GetOptions {
 }
 
 function describe(
-  { headers: asked, query }: S3Request,
+  { headers: asked }: S3Request,
   { range, partNumber }: GetOptions,
-  result: HeadResult
+  result: HeadResult,
+  overridden: OutgoingHttpHeaders
 ): { status: number; headers: OutgoingHttpHeaders } {
   if (result.kind === 'range-not-satisfiable') {
     throw new S3Error(partNumber === undefined ? 'InvalidRange' : 'InvalidPartNumber')
@@ -78,12 +81,8 @@ function describe(
   const isWhole = result.kind === 'object' && range === undefined && partNumber === undefined
   // A client would hold them against the bytes that it gets: they are of all of them.
   const withChecksums = isWhole && String(asked['x-amz-checksum-mode']).toUpperCase() === 'ENABLED'
-  const headers = writeObjectHeaders(result.info, { withChecksums })
+  const headers = { ...writeObjectHeaders(result.info, { withChecksums }), ...overridden }
   if (partNumber !== undefined) headers['x-amz-mp-parts-count'] = result.info.partCount ?? 1
-  for (const [name, header] of overrides) {
-    const value = query.get(name)
-    if (value !== undefined) headers[header] = requireHeaderValue(name, value)
-  }
   if (result.kind === 'not-modified') return { status: 304, headers }
 
   const { offset, length, info } = result
@@ -92,6 +91,16 @@ function describe(
   if (isWhole || length === 0) return { status: 200, headers }
   headers['content-range'] = `bytes ${offset}-${offset + length - 1}/${info.size}`
   return { status: 206, headers }
+}
+
+/** Read before the object is: nobody would take what was begun to be read, if the request is refused then. */
+function readOverrides({ query }: S3Request): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {}
+  for (const [name, header] of overrides) {
+    const value = query.get(name)
+    if (value !== undefined) headers[header] = requireHeaderValue(name, value)
+  }
+  return headers
 }
 
 /** What a client puts into a header must not end it. */

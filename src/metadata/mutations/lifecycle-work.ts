@@ -21,7 +21,7 @@ import {
   type LifecycleCursor,
   type LifecycleProgress
 } from '../lifecycle-progress-record.ts'
-import { decodeLifecycleRecord, needsTimeIndex } from '../lifecycle-record.ts'
+import { decodeLifecycleRecord, isSameCondition, needsTimeIndex } from '../lifecycle-record.ts'
 import { decodeObjectRecord, encodeObjectRecord } from '../object-record.ts'
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
@@ -148,16 +148,11 @@ export async function applyLifecycle(
 
   const cursors = progress.cursors.filter(
     ({ condition }) =>
-      !isSame(condition, step.cursor.condition) && step.keep.some(each => isSame(each, condition))
+      !isSameCondition(condition, step.cursor.condition) &&
+      step.keep.some(each => isSameCondition(each, condition))
   )
   putProgress(transaction, step, { ...progress, cursors: [...cursors, step.cursor] })
   return { expired, transitioned }
-}
-
-function isSame(a: LifecycleCursor['condition'], b: LifecycleCursor['condition']): boolean {
-  return a.kind === 'age'
-    ? b.kind === 'age' && a.seconds === b.seconds
-    : b.kind === 'date' && a.time === b.time
 }
 
 async function requireProgress(
