@@ -139,6 +139,24 @@ export function decodeObjectRecord(bytes: Buffer): ObjectRecord {
   return record
 }
 
+export type ObjectSummary = Pick<
+  ObjectRecord,
+  'key' | 'size' | 'etag' | 'uploaded' | 'storageClass'
+>
+
+/** What a listing says of an object: the fields at the front of the row. What stands behind them is not looked at. */
+export function decodeObjectSummary(bytes: Buffer): ObjectSummary {
+  const row = new RowReader('object', 1, bytes)
+  row.skip(idSize)
+  return {
+    key: row.text(),
+    size: row.unsigned(),
+    etag: row.text(),
+    uploaded: row.unsigned(),
+    storageClass: decodeStorageClass(row)
+  }
+}
+
 export function encodeStorageClass(storageClass: StorageClass): number {
   return storageClasses.indexOf(storageClass)
 }

@@ -158,15 +158,24 @@ export class RowReader {
     return value
   }
 
+  /** Passes over a fixed field. */
+  skip(size: number): void {
+    if (this.#next + size > this.#bytes.length) throw this.corrupt('it is cut short')
+    this.#next += size
+  }
+
   bytes(): Buffer {
     return this.fixed(this.count(1))
   }
 
   text(): string {
-    const bytes = this.bytes()
-    const value = bytes.toString('utf8')
-    if (value.includes('\ufffd') && !Buffer.from(value).equals(bytes)) {
-      throw this.corrupt('a text is not UTF-8')
+    const size = this.count(1)
+    const start = this.#next
+    this.#next += size
+    const value = this.#bytes.toString('utf8', start, this.#next)
+    if (value.includes('\ufffd')) {
+      const bytes = this.#bytes.subarray(start, this.#next)
+      if (!Buffer.from(value).equals(bytes)) throw this.corrupt('a text is not UTF-8')
     }
     return value
   }

@@ -3,13 +3,14 @@
  */
 
 import { objectRange, parseObjectKey, prefixEnd } from '../metadata/keys.ts'
-import { decodeObjectRecord } from '../metadata/object-record.ts'
+import { decodeObjectSummary } from '../metadata/object-record.ts'
 import type { StoreContext } from './context.ts'
-import { toObjectInfo } from './object-info.ts'
 import type { ListOptions, ListResult } from './store.ts'
 
-/** Entries fetched at once: few where a prefix may end the run, more while none does. */
-const fetchCountMin = 16
+/**
+ * Entries fetched at once: one where the next may be a prefix that ends the run, and twice as many each time that it is not.
+ */
+const fetchCountMin = 1
 const fetchCountMax = 1024
 
 export async function list(
@@ -31,7 +32,7 @@ export async function list(
   let fetchCount = divider.length === 0 ? Math.min(limit + 1, fetchCountMax) : fetchCountMin
   for (;;) {
     const entries = await cursor.read(fetchCount)
-    if (entries.length === 0) return page
+    if (entries.length === 0) return ended(page, false)
 
     fetchCount = Math.min(fetchCount * 2, fetchCountMax)
     for (const entry of entries) {
@@ -39,28 +40,34 @@ export async function list(
       const common = commonPrefix(key, wanted.length, divider)
       const isListed = common !== undefined && common.equals(after)
       if (!isListed && page.objects.length + page.prefixes.length === limit) {
-        return { ...page, isTruncated: true }
+        return ended(page, true)
       }
 
       if (common === undefined) {
-        const info = toObjectInfo(decodeObjectRecord(entry.value))
-        page.objects.push({ ...info, key: spellKey(info.key, key, prefix, wanted.length) })
-        page.last = key.toString()
+        const object = decodeObjectSummary(entry.value)
+        object.key = spellKey(object.key, key, prefix, wanted.length)
+        page.objects.push(object)
+        page.last = object.key
         continue
       }
 
       if (!isListed) {
-        const spelling = spellKey(decodeObjectRecord(entry.value).key, key, prefix, wanted.length)
+        const spelling = spellKey(decodeObjectSummary(entry.value).key, key, prefix, wanted.length)
         page.prefixes.push(spellPrefix(spelling, common, prefix, delimiter))
         page.last = common.toString()
       }
       const next = prefixEnd(rowKeyOf(common))
-      if (Buffer.compare(next, range.lt) >= 0) return page
+      if (Buffer.compare(next, range.lt) >= 0) return ended(page, false)
       cursor.seek(next)
       fetchCount = fetchCountMin
       break
     }
   }
+}
+
+/** Pages go on by the row's form of a key, whatever its spelling. */
+function ended(page: ListResult, isTruncated: boolean): ListResult {
+  return { ...page, isTruncated, last: page.last?.normalize('NFC') }
 }
 
 const zero = Buffer.alloc(1)

@@ -56,7 +56,7 @@ export interface ObjectInfo {
   /** 16 bytes: MD5 of the key that the customer gave and is to give again. */
   customerKeyMd5: Buffer | undefined
   tags: [name: string, value: string][]
-  /** By the bucket's lifecycle rules, as they are now. Not in listings. */
+  /** By the bucket's lifecycle rules, as they are now. */
   expiration: Expiration | undefined
 }
 
@@ -133,8 +133,10 @@ export interface ListOptions {
   limit: number
 }
 
+export type ListedObject = Pick<ObjectInfo, 'key' | 'size' | 'etag' | 'uploaded' | 'storageClass'>
+
 export interface ListResult {
-  objects: ObjectInfo[]
+  objects: ListedObject[]
   /** Common prefixes, the delimiter included. In order; `objects` and these share the limit. */
   prefixes: string[]
   isTruncated: boolean

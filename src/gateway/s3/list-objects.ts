@@ -8,7 +8,7 @@
  */
 
 import { pageCountMax } from '../../limits.ts'
-import type { ListResult, ObjectInfo } from '../../objects/store.ts'
+import type { ListedObject, ListResult } from '../../objects/store.ts'
 import type { Query } from '../target.ts'
 import {
   readMaxKeys,
@@ -20,7 +20,7 @@ import {
 import { owner } from './owner.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
-import type { XmlElement } from './xml.ts'
+import { element, escape, XmlFragment, type XmlElement } from './xml.ts'
 
 const firstNames = ['prefix', 'delimiter', 'marker', 'max-keys', 'encoding-type']
 const secondNames = [
@@ -49,7 +49,7 @@ export async function listObjects(request: S3Request): Promise<S3Response> {
 
   return xmlResponse('ListBucketResult', [
     ['Name', bucket],
-    ...contents(page.objects, encode, true),
+    contents(page.objects, encode, true),
     ['IsTruncated', page.isTruncated],
     ...commonPrefixes(page, encode),
     ['Prefix', encode(prefix)],
@@ -75,7 +75,7 @@ export async function listObjectsV2(request: S3Request): Promise<S3Response> {
 
   return xmlResponse('ListBucketResult', [
     ['Name', bucket],
-    ...contents(page.objects, encode, query.get('fetch-owner') === 'true'),
+    contents(page.objects, encode, query.get('fetch-owner') === 'true'),
     ['IsTruncated', page.isTruncated],
     ...commonPrefixes(page, encode),
     ['Prefix', encode(prefix)],
@@ -116,21 +116,38 @@ function readCommon({ query }: S3Request): Common {
   }
 }
 
+const ownerText = element(owner)
+
+/** Written at once: a page has a thousand of them. ETags and storage classes have nothing to escape. */
 function contents(
-  objects: readonly ObjectInfo[],
+  objects: readonly ListedObject[],
   encode: (text: string) => string,
   withOwner: boolean
-): XmlElement[] {
-  return objects.map(({ key, size, uploaded, etag, storageClass }): XmlElement => {
-    const elements: XmlElement[] = [
-      ['Key', encode(key)],
-      ['Size', size],
-      ['LastModified', new Date(uploaded).toISOString()],
-      ['ETag', `"${etag}"`],
-      ['StorageClass', storageClass]
-    ]
-    return ['Contents', withOwner ? [...elements, owner] : elements]
-  })
+): XmlFragment {
+  const end = `</StorageClass>${withOwner ? ownerText : ''}</Contents>`
+  const toDate = dateWriter()
+  let text = ''
+  for (const { key, size, uploaded, etag, storageClass } of objects) {
+    text +=
+      `<Contents><Key>${escape(encode(key))}</Key><Size>${size}</Size>` +
+      `<LastModified>${toDate(uploaded)}</LastModified>` +
+      `<ETag>&quot;${etag}&quot;</ETag><StorageClass>${storageClass}${end}`
+  }
+  return new XmlFragment(text)
+}
+
+/** Milliseconds since the epoch as `toISOString` gives them; what was uploaded together has its second formatted once. */
+function dateWriter(): (time: number) => string {
+  let second = NaN
+  let start = ''
+  return time => {
+    const milliseconds = time % 1000
+    if (time - milliseconds !== second) {
+      second = time - milliseconds
+      start = new Date(second).toISOString().slice(0, -4)
+    }
+    return `${start}${String(milliseconds).padStart(3, '0')}Z`
+  }
 }
 
 export function commonPrefixes(

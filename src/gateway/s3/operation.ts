@@ -8,7 +8,7 @@ import type { BodyOptions, VerifiedBody } from '../body.ts'
 import type { Compat } from '../compat.ts'
 import type { Query } from '../target.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
-import { document, type XmlElement } from './xml.ts'
+import { document, type XmlContents } from './xml.ts'
 
 export interface S3Request {
   store: Store
@@ -37,7 +37,7 @@ export type Operation = (request: S3Request) => Promise<S3Response>
 
 export function xmlResponse(
   root: string,
-  content: XmlElement[] | string,
+  content: XmlContents | string,
   headers: OutgoingHttpHeaders = {}
 ): S3Response {
   return {

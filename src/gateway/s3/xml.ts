@@ -18,8 +18,22 @@ export type XmlElement = readonly [
   attributes?: string
 ]
 
-export function document(root: string, content: XmlElement[] | string): Buffer {
-  const inside = typeof content === 'string' ? escape(content) : content.map(element).join('')
+/** Elements that are written already: for those that a document has by the thousand. */
+export class XmlFragment {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+export type XmlContents = readonly (XmlElement | XmlFragment)[]
+
+export function document(root: string, content: XmlContents | string): Buffer {
+  const inside =
+    typeof content === 'string'
+      ? escape(content)
+      : content.map(each => (each instanceof XmlFragment ? each.text : element(each))).join('')
 
   return Buffer.from(`${xmlDeclaration}<${root} xmlns="${s3Namespace}">${inside}</${root}>`)
 }
@@ -31,7 +45,7 @@ export function errorDocument({ code, message, detail }: S3Error): Buffer {
   return Buffer.from(`${xmlDeclaration}<Error>${elements.map(element).join('')}</Error>`)
 }
 
-function element([name, content, attributes = '']: XmlElement): string {
+export function element([name, content, attributes = '']: XmlElement): string {
   if (content === undefined) return ''
   const inside = Array.isArray(content) ? content.map(element).join('') : escape(String(content))
 
@@ -55,7 +69,7 @@ const specials = new RegExp(special, 'gu')
  * XML 1.0 has no way to write most control characters, U+FFFE and U+FFFF. As S3 does, they become character references:
  * what a strict parser refuses and a lenient one reads. `encoding-type=url` is for both.
  */
-function escape(text: string): string {
+export function escape(text: string): string {
   if (!special.test(text)) return text
 
   return text.replaceAll(
