@@ -234,10 +234,16 @@ test('a replica that rots is read around, reported, and shown in the status', as
   const contents = Array.from({ length: 20 }, () => randomBytes(3000))
   for (const [n, content] of contents.entries()) await put(daemon, `/bucket/${n}`, content)
 
-  // All of one volume's segments: half of the replicas or more.
-  const segments = join(path, 'volumes', 'volume-1', 'segments')
-  for (const name of await readdir(segments)) {
-    const file = await open(join(segments, name), 'r+')
+  // All segments of one volume that has some: one replica of each object.
+  const segmentsOf = (number: number): string =>
+    join(path, 'volumes', `volume-${number}`, 'segments')
+  const { volumes } = await daemon.client().status()
+  let rotten = 0
+  for (const { number } of volumes) {
+    if (rotten === 0 && (await readdir(segmentsOf(number))).length > 0) rotten = number
+  }
+  for (const name of await readdir(segmentsOf(rotten))) {
+    const file = await open(join(segmentsOf(rotten), name), 'r+')
     const { size } = await file.stat()
     await file.write(Buffer.alloc(Math.max(0, size - 200), 0xee), 0, Math.max(0, size - 200), 100)
     await file.close()
@@ -248,8 +254,8 @@ test('a replica that rots is read around, reported, and shown in the status', as
   }
   const status = await daemon.client().status()
   t.true(status.counters.volumeFaults > 0)
-  t.like(status.faults[0], { kind: 'read', volume: 1 })
-  t.is(status.volumes[0]?.faults, status.counters.volumeFaults)
+  t.like(status.faults[0], { kind: 'read', volume: rotten })
+  t.is(status.volumes[rotten - 1]?.faults, status.counters.volumeFaults)
   await daemon.stop()
 })
 
