@@ -6,7 +6,7 @@
  */
 
 import { ClassicLevel } from 'classic-level'
-import type { Batch, Cursor, Engine, Entry, Range, Version, Versioned } from './engine.ts'
+import type { Batch, Cursor, Engine, Range, Version, Versioned } from './engine.ts'
 import { toEngineError, toOpenError } from './engine-error.ts'
 import {
   commitNumberKey,
@@ -74,7 +74,18 @@ class ClassicLevelEngine implements Engine {
   }
 
   scan(range: Range): Cursor {
-    return new ClassicLevelCursor(iterate(this.#database, range), range)
+    return new ClassicLevelCursor(iterate(this.#database, range), range, (key, stored) => ({
+      key,
+      ...decodeVersioned(stored)
+    }))
+  }
+
+  scanValues(range: Range): Cursor<Buffer> {
+    return new ClassicLevelCursor(
+      iterate(this.#database, range),
+      range,
+      (_, stored) => decodeVersioned(stored).value
+    )
   }
 
   commit(batch: Batch): Promise<void> {
@@ -110,29 +121,33 @@ function iterate(database: Database, range: Range) {
   return database.iterator<Buffer, Buffer>({ ...encodings, ...range })
 }
 
-class ClassicLevelCursor implements Cursor {
+type ToItem<Item> = (key: Buffer, stored: Buffer) => Item
+
+class ClassicLevelCursor<Item> implements Cursor<Item> {
   readonly #iterator: Iterator
   readonly #range: Range
+  readonly #toItem: ToItem<Item>
   #isAtEnd: boolean
 
-  constructor(iterator: Iterator, range: Range) {
+  constructor(iterator: Iterator, range: Range, toItem: ToItem<Item>) {
     this.#iterator = iterator
+    this.#toItem = toItem
     this.#range = range
     this.#isAtEnd = Buffer.compare(range.gte, range.lt) >= 0
   }
 
-  async read(count: number): Promise<Entry[]> {
-    const entries: Entry[] = []
+  async read(count: number): Promise<Item[]> {
+    const items: Item[] = []
     try {
-      while (entries.length < count && !this.#isAtEnd) {
-        const rows = await this.#iterator.nextv(count - entries.length)
-        for (const [key, stored] of rows) entries.push({ key, ...decodeVersioned(stored) })
+      while (items.length < count && !this.#isAtEnd) {
+        const rows = await this.#iterator.nextv(count - items.length)
+        for (const [key, stored] of rows) items.push(this.#toItem(key, stored))
         this.#isAtEnd = rows.length === 0
       }
     } catch (error) {
       throw toEngineError(error, 'The metadata')
     }
-    return entries
+    return items
   }
 
   seek(key: Buffer): void {

@@ -50,9 +50,9 @@ export interface Range {
 }
 
 /** A position in a range of one snapshot. Close it: it pins the snapshot. */
-export interface Cursor extends AsyncDisposable {
-  /** The next entries in order, at most `count`; empty at the end of the range. */
-  read(count: number): Promise<Entry[]>
+export interface Cursor<Item = Entry> extends AsyncDisposable {
+  /** The next in order, at most `count`; empty at the end of the range. */
+  read(count: number): Promise<Item[]>
   /** Goes on at the first key >= `key`. */
   seek(key: Buffer): void
 }
@@ -66,6 +66,8 @@ export interface Engine extends AsyncDisposable {
   /** One answer a key, in the order of `keys`. */
   getMany(keys: readonly Buffer[]): Promise<(Versioned | undefined)[]>
   scan(range: Range): Cursor
+  /** A scan of rows whose values say all: their keys are not copied out of the engine. */
+  scanValues(range: Range): Cursor<Buffer>
   /**
    * Durable on return. Rejects with `ConflictError`, nothing applied, if a check fails. A key is
    * written at most once in a batch.

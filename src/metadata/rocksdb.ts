@@ -16,7 +16,7 @@
 
 import assert from 'node:assert/strict'
 import { R2dError } from '../errors.ts'
-import type { Batch, Cursor, Engine, Entry, Range, Version, Versioned } from './engine.ts'
+import type { Batch, Cursor, Engine, Range, Version, Versioned } from './engine.ts'
 import { toEngineError, toOpenError } from './engine-error.ts'
 import {
   commitNumberKey,
@@ -43,8 +43,8 @@ interface RocksLevel {
 
 interface RocksIterator {
   _seekSync(key: Buffer): void
-  /** Keys and values in turn. */
-  _nextvSync(count: number, options: object): { rows: Buffer[]; finished: boolean }
+  /** Keys and values in turn; without keys, undefined in their places. */
+  _nextvSync(count: number, options: object): { rows: (Buffer | undefined)[]; finished: boolean }
   _closeSync(): void
 }
 
@@ -136,9 +136,19 @@ class RocksDb implements Engine {
     return this.#promise(() => (keys.length === 0 ? [] : this.#getMany(keys)))
   }
 
-  scan({ gte, lt }: Range): Cursor {
-    const options = { ...encodings, gte, lt, keys: true, values: true, limit: -1, reverse: false }
-    return new RocksCursor(this.#database._iterator(options), { gte, lt })
+  scan(range: Range): Cursor {
+    return new RocksCursor(this.#iterate(range, { keys: true }), range, (key, stored) => {
+      assert(key !== undefined)
+      return { key, ...decodeVersioned(stored) }
+    })
+  }
+
+  scanValues(range: Range): Cursor<Buffer> {
+    return new RocksCursor(
+      this.#iterate(range, { keys: false }),
+      range,
+      (_, stored) => decodeVersioned(stored).value
+    )
   }
 
   commit({ checks, puts, deletes }: Batch): Promise<void> {
@@ -161,6 +171,11 @@ class RocksDb implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isOwner) await this.#database.close()
+  }
+
+  #iterate({ gte, lt }: Range, { keys }: { keys: boolean }): RocksIterator {
+    const options = { ...encodings, gte, lt, keys, values: true, limit: -1, reverse: false }
+    return this.#database._iterator(options)
   }
 
   #getMany(keys: readonly Buffer[]): (Versioned | undefined)[] {
@@ -186,18 +201,22 @@ function isOurs(error: unknown): error is Error {
   return error instanceof R2dError || (error instanceof Error && error.name === 'ConflictError')
 }
 
-class RocksCursor implements Cursor {
+type ToItem<Item> = (key: Buffer | undefined, stored: Buffer) => Item
+
+class RocksCursor<Item> implements Cursor<Item> {
   readonly #iterator: RocksIterator
   readonly #range: Range
+  readonly #toItem: ToItem<Item>
   #isAtEnd: boolean
 
-  constructor(iterator: RocksIterator, range: Range) {
+  constructor(iterator: RocksIterator, range: Range, toItem: ToItem<Item>) {
     this.#iterator = iterator
+    this.#toItem = toItem
     this.#range = range
     this.#isAtEnd = Buffer.compare(range.gte, range.lt) >= 0
   }
 
-  read(count: number): Promise<Entry[]> {
+  read(count: number): Promise<Item[]> {
     try {
       return Promise.resolve(this.#read(count))
     } catch (error) {
@@ -216,20 +235,19 @@ class RocksCursor implements Cursor {
     return Promise.resolve()
   }
 
-  #read(count: number): Entry[] {
-    const entries: Entry[] = []
+  #read(count: number): Item[] {
+    const items: Item[] = []
     // The binding ends a batch at a number of bytes, too.
-    while (entries.length < count && !this.#isAtEnd) {
-      const { rows, finished } = this.#iterator._nextvSync(count - entries.length, {})
+    while (items.length < count && !this.#isAtEnd) {
+      const { rows, finished } = this.#iterator._nextvSync(count - items.length, {})
       assert(rows.length % 2 === 0)
       for (let index = 0; index < rows.length; index += 2) {
-        const [key, stored] = [rows[index], rows[index + 1]]
-        assert(key !== undefined)
+        const stored = rows[index + 1]
         assert(stored !== undefined)
-        entries.push({ key, ...decodeVersioned(stored) })
+        items.push(this.#toItem(rows[index], stored))
       }
       this.#isAtEnd = finished
     }
-    return entries
+    return items
   }
 }

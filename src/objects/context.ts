@@ -10,7 +10,7 @@ import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { BucketCatalog } from './bucket-catalog.ts'
 import type { Hashers } from './hashers.ts'
 
-export type MetadataReader = Pick<Engine, 'get' | 'getMany' | 'scan'>
+export type MetadataReader = Pick<Engine, 'get' | 'getMany' | 'scan' | 'scanValues'>
 
 export interface StoreContext {
   metadata: MetadataReader

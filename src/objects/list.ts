@@ -2,7 +2,7 @@
  * ListObjects: keys in UTF-8 byte order, at one snapshot, with everything under a common prefix passed over by one seek.
  */
 
-import { objectRange, parseObjectKey, prefixEnd } from '../metadata/keys.ts'
+import { objectRange, prefixEnd } from '../metadata/keys.ts'
 import { decodeObjectSummary } from '../metadata/object-record.ts'
 import type { StoreContext } from './context.ts'
 import type { ListOptions, ListResult } from './store.ts'
@@ -25,34 +25,34 @@ export async function list(
   const range = objectRange(record.id, wanted)
   const page: ListResult = { objects: [], prefixes: [], isTruncated: false, last: undefined }
 
-  await using cursor = metadata.scan(range)
+  await using cursor = metadata.scanValues(range)
   const rowKeyOf = (key: Buffer): Buffer => objectRange(record.id, key).gte
   if (after.length > 0) cursor.seek(laterOf(range.gte, rowKeyOf(Buffer.concat([after, zero]))))
 
   let fetchCount = divider.length === 0 ? Math.min(limit + 1, fetchCountMax) : fetchCountMin
   for (;;) {
-    const entries = await cursor.read(fetchCount)
-    if (entries.length === 0) return ended(page, false)
+    const values = await cursor.read(fetchCount)
+    if (values.length === 0) return ended(page, false)
 
     fetchCount = Math.min(fetchCount * 2, fetchCountMax)
-    for (const entry of entries) {
-      const key = parseObjectKey(entry.key).key
-      const common = commonPrefix(key, wanted.length, divider)
+    for (const value of values) {
+      const object = decodeObjectSummary(value)
+      const common =
+        divider.length === 0 ? undefined : commonPrefix(toBytes(object.key), wanted.length, divider)
       const isListed = common !== undefined && common.equals(after)
       if (!isListed && page.objects.length + page.prefixes.length === limit) {
         return ended(page, true)
       }
 
       if (common === undefined) {
-        const object = decodeObjectSummary(entry.value)
-        object.key = spellKey(object.key, key, prefix, wanted.length)
+        object.key = spellKey(object.key, prefix, wanted.length)
         page.objects.push(object)
         page.last = object.key
         continue
       }
 
       if (!isListed) {
-        const spelling = spellKey(decodeObjectSummary(entry.value).key, key, prefix, wanted.length)
+        const spelling = spellKey(object.key, prefix, wanted.length)
         page.prefixes.push(spellPrefix(spelling, common, prefix, delimiter))
         page.last = common.toString()
       }
@@ -88,8 +88,10 @@ export function commonPrefix(
  * The key as it was last spelled. Where the prefix was asked for in another spelling, it is answered in the one that was
  * asked for, with the rest in NFC: clients cut off as many characters as their prefix has.
  */
-function spellKey(spelling: string, key: Buffer, prefix: string, prefixSize: number): string {
-  return spelling.startsWith(prefix) ? spelling : prefix + key.toString('utf8', prefixSize)
+function spellKey(spelling: string, prefix: string, prefixSize: number): string {
+  return spelling.startsWith(prefix)
+    ? spelling
+    : prefix + toBytes(spelling).toString('utf8', prefixSize)
 }
 
 /** Cut from the spelling of the first key under it, so that a client that asks for it next gets keys that begin with it. */

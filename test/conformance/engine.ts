@@ -137,6 +137,21 @@ export function engineSuite(test: TestFn, name: string, open: OpenEngine): void 
     t.deepEqual(keysOf(await readAll(engine)), ['a', 'b', 'bb', 'c', 'e'])
   })
 
+  test(`${name}: a scan of values has those that a scan has, at one snapshot, and seeks`, async t => {
+    await using engine = await open(await makeDirectory(t))
+    await put(engine, 'a', 'b', 'c', 'd')
+
+    await using cursor = engine.scanValues({ gte: b('b'), lt: b('e') })
+    t.deepEqual(await cursor.read(1), [b('value of b')])
+    await put(engine, 'bb', 'dd')
+    t.deepEqual(await cursor.read(10), [b('value of c'), b('value of d')])
+    t.deepEqual(await cursor.read(10), [])
+    cursor.seek(b('bb'))
+    t.deepEqual(await cursor.read(1), [b('value of c')])
+    cursor.seek(b('e'))
+    t.deepEqual(await cursor.read(1), [])
+  })
+
   test(`${name}: a value of a megabyte and many entries at once come back whole`, async t => {
     await using engine = await open(await makeDirectory(t))
     const large = Buffer.alloc(1_000_000, 'x')

@@ -88,6 +88,7 @@ test('what waits together is one commit of the engine', async t => {
     get: each => engine.get(each),
     getMany: each => engine.getMany(each),
     scan: range => engine.scan(range),
+    scanValues: range => engine.scanValues(range),
     commit: batch => {
       commits++
       return engine.commit(batch)
@@ -116,6 +117,7 @@ test('a commit that fails fails all of its group, and the next goes on from what
     get: each => engine.get(each),
     getMany: each => engine.getMany(each),
     scan: range => engine.scan(range),
+    scanValues: range => engine.scanValues(range),
     commit: batch => (isBroken ? Promise.reject(new Error('EIO')) : engine.commit(batch)),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]()
   }
