@@ -2,7 +2,7 @@
  * The seam to an ordered key-value engine: four operations, on which all object-store logic stands.
  *
  *   get, getMany   the newest committed value and its version
- *   scan           a range in byte order, at one snapshot, with seek
+ *   scan           a range in byte order, at one snapshot, with seek; of rows, or of values only
  *   commit         an atomic, durable batch that applies only if every checked key still has the
  *                  version that was read
  *
