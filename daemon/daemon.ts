@@ -25,7 +25,8 @@ import type { VolumeSet } from '../src/storage/volume-set.ts'
 import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
-import { LifecycleWorker } from './lifecycle-worker.ts'
+import { lifecycleRounds } from './lifecycle-rounds.ts'
+import { Maintenance } from './maintenance.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
@@ -82,7 +83,7 @@ export class Daemon {
   #opened: OpenedStore | undefined
   #volumes: VolumeSet | undefined
   #serving: Serving | undefined
-  #lifecycle: LifecycleWorker | undefined
+  #maintenance: Maintenance | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
     this.settings = settings
@@ -135,7 +136,7 @@ export class Daemon {
   }
 
   async stop(): Promise<void> {
-    await this.#lifecycle?.stop()
+    await this.#maintenance?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
     await this.#engine?.[Symbol.asyncDispose]()
     this.#log.info('stopped')
@@ -162,22 +163,20 @@ export class Daemon {
         engine.handle === undefined
           ? await this.#serveHere(engine, parts)
           : await this.#serveInThreads(parts)
-      this.#lifecycle = this.#startLifecycle(engine)
+      this.#maintenance = this.#startMaintenance(engine)
     } catch (error) {
       await engine[Symbol.asyncDispose]()
       throw error
     }
   }
 
-  #startLifecycle(metadata: Engine): LifecycleWorker {
-    return new LifecycleWorker({
-      metadata,
-      committer: this.serving.committer,
-      epoch: this.#epoch,
-      intervalMs: this.settings.lifecycleIntervalMs,
-      log: this.#log,
-      onFatal: this.#onFatal
-    })
+  #startMaintenance(metadata: Engine): Maintenance {
+    const log = this.#log
+    const { committer } = this.serving
+    const maintenance = new Maintenance({ log, onFatal: this.#onFatal })
+    const { lifecycleIntervalMs: intervalMs } = this.settings
+    maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
+    return maintenance
   }
 
   #sharedParts(engine: Engine, { record, masterKey, volumes }: OpenedStore): SharedParts {

@@ -6,7 +6,7 @@
  */
 
 import fs from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, stat, statfs } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export interface DataFile {
@@ -16,6 +16,8 @@ export interface DataFile {
   write(buffers: readonly Uint8Array[], position: number): Promise<void>
   /** fdatasync: what was written, and the size that reaches it, is durable on return. */
   sync(): Promise<void>
+  /** Bytes up to its end. */
+  size(): Promise<number>
   close(): Promise<void>
 }
 
@@ -26,6 +28,8 @@ export interface FileSystem {
   makeDirectory(path: string): Promise<void>
   syncDirectory(path: string): Promise<void>
   list(path: string): Promise<string[]>
+  /** Takes the name of a file away: its space comes back once nobody has it open. ENOENT if it is gone. */
+  remove(path: string): Promise<void>
   readWhole(path: string): Promise<Buffer>
   /** All or nothing, durable on return: written beside, synced, renamed over. */
   replaceWhole(path: string, content: Uint8Array): Promise<void>
@@ -81,6 +85,15 @@ class NodeFile implements DataFile {
     })
   }
 
+  size(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      fs.fstat(this.#descriptor, (error, stats) => {
+        if (error) reject(error)
+        else resolve(stats.size)
+      })
+    })
+  }
+
   close(): Promise<void> {
     return new Promise((resolve, reject) => {
       fs.close(this.#descriptor, error => {
@@ -132,6 +145,7 @@ export const nodeFiles: FileSystem = {
   },
 
   list: path => readdir(path),
+  remove: path => unlink(path),
   readWhole: path => readFile(path),
 
   async replaceWhole(path, content) {

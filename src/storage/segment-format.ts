@@ -41,7 +41,7 @@ export const segmentHeaderSize = 80
 export const recordHeaderSize = 48
 
 const segmentMagic = Buffer.from('R2DSEGMT', 'latin1')
-const recordMagic = Buffer.from('R2DX', 'latin1')
+export const recordMagic = Buffer.from('R2DX', 'latin1')
 const version = 1
 const extentKind = 1
 

@@ -38,6 +38,10 @@ export class FaultyFiles implements FileSystem {
     return nodeFiles.list(path)
   }
 
+  remove(path: string): Promise<void> {
+    return nodeFiles.remove(path)
+  }
+
   readWhole(path: string): Promise<Buffer> {
     return nodeFiles.readWhole(path)
   }
@@ -71,6 +75,7 @@ export class FaultyFiles implements FileSystem {
         this.#fail(this.faults.sync, path)
         await file.sync()
       },
+      size: () => file.size(),
       close: () => file.close()
     }
   }
