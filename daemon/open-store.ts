@@ -11,10 +11,10 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { openSecret, sealSecret } from '../src/crypto/key-wrap.ts'
 import { R2dError } from '../src/errors.ts'
+import type { FileSystem } from '../src/file.ts'
 import { decodeBucketRecord, encodeBucketRecord } from '../src/metadata/bucket-record.ts'
 import { absent, type Engine, type Put } from '../src/metadata/engine.ts'
 import {
@@ -32,7 +32,7 @@ import {
   type StoreRecord
 } from '../src/metadata/store-record.ts'
 import { decodeVolumeRecord, encodeVolumeRecord } from '../src/metadata/volume-record.ts'
-import { createVolume } from '../src/storage/superblock.ts'
+import { createVolume, hasSuperblock } from '../src/storage/superblock.ts'
 import type { VolumeDescription } from '../src/storage/volume-set.ts'
 
 /** The embedded default: one location of three directories, two replicas of everything. */
@@ -56,6 +56,8 @@ export interface OpenStoreOptions {
   /** The key for a new store: the one that is there, or else a new one. */
   makeMasterKey: () => Promise<Buffer>
   now: number
+  /** Where the volumes are. */
+  files?: FileSystem
 }
 
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
@@ -95,11 +97,12 @@ async function createStore({
   engine,
   volumesPath,
   makeMasterKey,
-  now
+  now,
+  files
 }: OpenStoreOptions): Promise<{ record: StoreRecord; masterKey: Buffer }> {
-  const foreign = volumePaths(volumesPath).find(path => existsSync(join(path, 'superblock')))
-  if (foreign !== undefined) {
-    throw new R2dError('R2D_FOREIGN_VOLUME', `${foreign} is a volume, but there is no metadata`, {
+  for (const path of volumePaths(volumesPath)) {
+    if (!(await hasSuperblock(path, files))) continue
+    throw new R2dError('R2D_FOREIGN_VOLUME', `${path} is a volume, but there is no metadata`, {
       hint: 'Restore the metadata directory that belongs to it, or move the volumes away'
     })
   }
@@ -124,14 +127,14 @@ async function createStore({
 }
 
 async function createVolumes(
-  { engine, volumesPath }: OpenStoreOptions,
+  { engine, volumesPath, files }: OpenStoreOptions,
   { id: storeId }: StoreRecord
 ): Promise<void> {
   const home = dirname(volumesPath)
   const puts: Put[] = []
   for (const [index, path] of volumePaths(volumesPath).entries()) {
     const number = index + 1
-    const { id } = await createVolume(path, { storeId, number })
+    const { id } = await createVolume(path, { storeId, number }, files)
     const record = { id, path: relative(home, path), location: defaultLocation, failureDomain: '' }
     puts.push({ key: volumeKey(number), value: encodeVolumeRecord(record) })
   }

@@ -3,6 +3,7 @@
  */
 
 import { availableParallelism } from 'node:os'
+import type { FileSystem } from '../src/file.ts'
 import { MemoryTier } from '../src/cache/memory-tier.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
@@ -28,7 +29,8 @@ export function openEngine({ engine, path, handle }: SharedParts['metadata']): P
 
 export async function openVolumes(
   { volumes, storeId }: Pick<SharedParts, 'volumes' | 'storeId'>,
-  report: (fault: FaultReport) => void
+  report: (fault: FaultReport) => void,
+  files?: FileSystem
 ): Promise<VolumeSet> {
   const descriptions = volumes.map(volume => ({ ...volume, id: Buffer.from(volume.id) }))
 
@@ -36,7 +38,8 @@ export async function openVolumes(
     storeId: Buffer.from(storeId),
     onFault: fault => {
       report(toReport(fault))
-    }
+    },
+    ...(files === undefined ? {} : { files })
   })
 }
 

@@ -111,6 +111,11 @@ export async function createVolume(
   return { id: volumeId }
 }
 
+/** Whether the directory is a volume of any store. R2D_FOREIGN_VOLUME if it is one that cannot be told. */
+export async function hasSuperblock(path: string, files: FileSystem = nodeFiles): Promise<boolean> {
+  return (await readSuperblock(path, files)) !== undefined
+}
+
 /** R2D_FOREIGN_VOLUME unless the directory is exactly this volume. */
 export async function requireVolume(
   path: string,

@@ -7,8 +7,10 @@ import { join } from 'node:path'
 import { openStore } from '../../daemon/open-store.ts'
 import { buildContext, openEngine, openVolumes } from '../../daemon/parts.ts'
 import type { FaultReport } from '../../daemon/thread-messages.ts'
+import type { FileSystem } from '../../src/file.ts'
 import { LocalCommitter } from '../../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
+import type { Engine } from '../../src/metadata/engine.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
 import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
@@ -43,20 +45,34 @@ export async function makeHome(): Promise<TestHome> {
 
 export async function openTestStore(home: TestHome, engineName: EngineName): Promise<TestStore> {
   const metadata = { engine: engineName, path: join(home.path, 'metadata'), handle: undefined }
-  const engine = await openEngine(metadata)
+  return openStoreOn({ ...home, engine: await openEngine(metadata) })
+}
+
+/** A store over any engine, with its volumes on any disk. */
+export async function openStoreOn({
+  path,
+  masterKey,
+  engine,
+  files
+}: Pick<TestHome, 'path' | 'masterKey'> & {
+  engine: Engine
+  files?: FileSystem
+}): Promise<TestStore> {
   const opened = await openStore({
     engine,
-    volumesPath: join(home.path, 'volumes'),
-    readMasterKey: () => Promise.resolve(home.masterKey),
-    makeMasterKey: () => Promise.resolve(home.masterKey),
-    now: Date.now()
+    volumesPath: join(path, 'volumes'),
+    readMasterKey: () => Promise.resolve(masterKey),
+    makeMasterKey: () => Promise.resolve(masterKey),
+    now: Date.now(),
+    ...(files === undefined ? {} : { files })
   })
 
   const faults: FaultReport[] = []
   const report = (fault: FaultReport): void => {
     faults.push(fault)
   }
-  const volumes = await openVolumes({ volumes: opened.volumes, storeId: opened.record.id }, report)
+  const description = { volumes: opened.volumes, storeId: opened.record.id }
+  const volumes = await openVolumes(description, report, files)
   const group = new GroupCommitter(engine)
   const writer = new ExtentWriter({ volumes })
   const epoch = new ConfigurationEpoch()
@@ -84,7 +100,7 @@ export async function openTestStore(home: TestHome, engineName: EngineName): Pro
     await context.hashers.close()
     await engine[Symbol.asyncDispose]()
   }
-  return { store: createObjectStore(context), context, home: home.path, faults, close }
+  return { store: createObjectStore(context), context, home: path, faults, close }
 }
 
 export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerator<Buffer> {
