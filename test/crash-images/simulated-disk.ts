@@ -94,6 +94,14 @@ export class SimulatedDisk implements FileSystem {
     return Buffer.from(this.#file(path).live)
   }
 
+  async remove(path: string): Promise<void> {
+    await this.#delay()
+    this.#removed.set(path, this.#file(path))
+    this.#names.delete(path)
+    this.onStep()
+    await this.#delay()
+  }
+
   async replaceWhole(path: string, content: Uint8Array): Promise<void> {
     await this.#delay()
     this.#fail('write', path)
@@ -183,6 +191,7 @@ export class SimulatedDisk implements FileSystem {
         this.onStep()
         await this.#delay()
       },
+      size: () => Promise.resolve(file.live.length),
       close: () => Promise.resolve()
     }
   }
