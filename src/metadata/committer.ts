@@ -55,7 +55,8 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'abortUpload',
   'buildTimeIndex',
   'clearTimeIndex',
-  'applyLifecycle'
+  'applyLifecycle',
+  'setReplicas'
 ])
 
 export class LocalCommitter implements Committer {

@@ -55,3 +55,18 @@ export function decodeExtentRecord(bytes: Buffer): ExtentRecord {
   if (replicas.some(({ volume }) => volume < 1)) throw row.corrupt('a volume has no number')
   return { size, references, replicas }
 }
+
+/** Whether both name the same places in the same order. */
+export function isSameReplicas(a: readonly Replica[], b: readonly Replica[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((replica, index) => {
+      const other = b[index]
+      return (
+        replica.volume === other?.volume &&
+        replica.segment === other.segment &&
+        replica.offset === other.offset
+      )
+    })
+  )
+}

@@ -9,6 +9,7 @@ import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
+import { setReplicas } from './mutations/set-replicas.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
@@ -37,6 +38,7 @@ const registry = {
   buildTimeIndex,
   clearTimeIndex,
   applyLifecycle,
+  setReplicas,
   createCredential
 }
 

@@ -23,6 +23,13 @@ export interface PlacementPolicy {
   replicaCount: number
 }
 
+export interface CopyPlan {
+  location: string
+  count: number
+  /** Those that are not to get one; others are preferred to those of their failure domains. */
+  taken: readonly Volume[]
+}
+
 interface Stripe {
   volumes: readonly Volume[]
   /** Bytes that are still to go there. */
@@ -62,6 +69,26 @@ export class ExtentWriter {
 
       const taken = done.map(({ volume }) => volume)
       chosen = place(volumes, replicaCount - done.length, taken, this.#random)
+    }
+
+    return done.map(({ replica }) => replica)
+  }
+
+  /**
+   * Puts a record that volumes have already on `count` others of its location: durable on return, and fewer than asked for where
+   * there are no more volumes that can take it.
+   */
+  async copy(record: EncodedRecord, { location, count, taken }: CopyPlan): Promise<Replica[]> {
+    const volumes = await this.#volumes.inLocation(location)
+    const done: { volume: Volume; replica: Replica }[] = []
+    while (done.length < count) {
+      const used = [...taken, ...done.map(({ volume }) => volume)]
+      const chosen = place(volumes, count - done.length, used, this.#random)
+      if (chosen.length === 0) break
+      // A volume that failed is no longer active, so that each round has fewer to choose from.
+      for (const copied of await Promise.all(chosen.map(volume => this.#append(volume, record)))) {
+        if (copied !== undefined) done.push(copied)
+      }
     }
 
     return done.map(({ replica }) => replica)

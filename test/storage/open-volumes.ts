@@ -1,4 +1,4 @@
-// Three real volumes in a directory, and extents to put on them.
+// Real volumes in a directory, three unless it is said, and extents to put on them.
 
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -29,12 +29,13 @@ export interface TestVolumes {
 
 export async function openVolumes(
   t: ExecutionContext,
-  files: FileSystem = nodeFiles
+  files: FileSystem = nodeFiles,
+  volumeCount = 3
 ): Promise<TestVolumes> {
   const root = await mkdtemp(join(tmpdir(), 'r2d-volumes-'))
   t.teardown(() => rm(root, { recursive: true, force: true }))
   const descriptions: VolumeDescription[] = []
-  for (const number of [1, 2, 3]) {
+  for (let number = 1; number <= volumeCount; number++) {
     const path = join(root, `volume-${number}`)
     const { id } = await createVolume(path, { storeId, number })
     descriptions.push({ number, id, path, location: 'here', failureDomain: '' })
