@@ -15,10 +15,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { openSecret, sealSecret } from '../src/crypto/key-wrap.ts'
 import { R2dError } from '../src/errors.ts'
 import type { FileSystem } from '../src/file.ts'
-import { decodeBucketRecord, encodeBucketRecord } from '../src/metadata/bucket-record.ts'
 import { absent, type Engine, type Put } from '../src/metadata/engine.ts'
 import {
-  bucketRange,
   locationKey,
   parseVolumeKey,
   storeKey,
@@ -73,7 +71,6 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     await createVolumes(options, record)
     volumes = await readVolumes(options)
   }
-  await releaseBucketMarks(engine)
 
   return { record, masterKey, volumes, isNew }
 }
@@ -161,22 +158,4 @@ async function readVolumes({
     const record = decodeVolumeRecord(value)
     return { ...record, number: parseVolumeKey(key), path: resolve(home, record.path) }
   })
-}
-
-/** A DeleteBucket that was killed between its two commits leaves the bucket refusing writes. */
-async function releaseBucketMarks(engine: Engine): Promise<void> {
-  const puts: Put[] = []
-  await using cursor = engine.scan(bucketRange(''))
-  for (;;) {
-    const entries = await cursor.read(1000)
-    if (entries.length === 0) break
-    for (const { key, value } of entries) {
-      const record = decodeBucketRecord(value)
-      if (record.state === 'deleting') {
-        puts.push({ key, value: encodeBucketRecord({ ...record, state: 'active' }) })
-      }
-    }
-  }
-
-  if (puts.length > 0) await engine.commit({ checks: [], puts, deletes: [] })
 }

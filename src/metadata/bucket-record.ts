@@ -17,7 +17,7 @@ export interface BucketRecord {
   storageClass: StorageClass
   /** 48 bytes: the bucket's key, wrapped under the master key. */
   wrappedKey: Buffer
-  /** `deleting` refuses writes while DeleteBucket makes sure that nothing is in it. */
+  /** `deleting` is DeleteBucket's mark while it makes sure that nothing is in it. A write takes it away. */
   state: 'active' | 'deleting'
   /** Whether it has a CORS row. */
   hasCors: boolean

@@ -2,7 +2,7 @@
  * Every mutation of the metadata, by the name under which it travels to the committer.
  */
 
-import { createBucket, removeBucket, setBucketState } from './mutations/bucket.ts'
+import { createBucket, markBucket, removeBucket } from './mutations/bucket.ts'
 import { setBucketCors } from './mutations/bucket-cors.ts'
 import { setBucketLifecycle } from './mutations/bucket-lifecycle.ts'
 import { copyObject } from './mutations/copy-object.ts'
@@ -31,7 +31,7 @@ const registry = {
   completeUpload,
   abortUpload,
   createBucket,
-  setBucketState,
+  markBucket,
   removeBucket,
   setBucketCors,
   setBucketLifecycle,

@@ -91,17 +91,14 @@ export async function deleteBucket(context: StoreContext, name: string): Promise
 async function deleteBucketOnce(context: StoreContext, name: string): Promise<void> {
   const { buckets, committer, metadata } = context
   const { id } = (await buckets.open(name)).record
-  // Seen without the mark first: a bucket in use is not to refuse writes because somebody tried.
+  // Seen without the mark first: two commits are too much for a bucket that is in use.
   if (!(await isEmpty(context, id))) throw notEmpty(name)
 
-  await committer.mutate('setBucketState', { name, id, state: 'deleting' })
+  await committer.mutate('markBucket', { name, id })
   const row = await metadata.get(bucketKey(name))
   if (row === undefined) throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
 
-  if (!(await isEmpty(context, id))) {
-    await committer.mutate('setBucketState', { name, id, state: 'active' })
-    throw notEmpty(name)
-  }
+  if (!(await isEmpty(context, id))) throw notEmpty(name)
   await abortAllUploads(context, id)
   await committer.mutate('removeBucket', { name, id, version: row.version })
 }

@@ -105,8 +105,7 @@ function choose(
     const isSame =
       part?.record.md5.toString('hex') === etag &&
       Object.entries(checksums).every(([name, value]: [string, Buffer]) => {
-        const own = part.record.checksums[name as keyof Checksums]
-        return own === undefined || own.equals(value)
+        return part.record.checksums[name as keyof Checksums]?.equals(value) === true
       })
     if (part === undefined || !isSame) {
       throw new R2dError(

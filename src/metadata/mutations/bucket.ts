@@ -2,8 +2,9 @@
  * Buckets come, are marked, and go.
  *
  * DeleteBucket is two commits, because "is empty" is a statement about a range, which no check of single keys can
- * hold still: the first marks the bucket, so that no write enters it; what is in it is then looked
- * at; the second removes it, or takes the mark away.
+ * hold still: the first marks the bucket; what is in it is then looked at; the second removes it, if the mark is still the
+ * one that was made. A write into the bucket takes the mark away. So a mark that is left behind, by an error or a kill, is in
+ * nobody's way.
  */
 
 import { R2dError } from '../../errors.ts'
@@ -38,18 +39,18 @@ export async function createBucket(
   transaction.put(lifecycleKey(record.id), encodeLifecycleRecord(defaultLifecycle))
 }
 
-export interface SetBucketState {
+export interface MarkBucket {
   name: string
   id: Buffer
-  state: BucketRecord['state']
 }
 
-export async function setBucketState(
+/** The next write into it takes the mark away. */
+export async function markBucket(
   transaction: Transaction,
-  { name, id, state }: SetBucketState
+  { name, id }: MarkBucket
 ): Promise<void> {
   const { record } = await requireRecord(transaction, name, id)
-  transaction.put(bucketKey(name), encodeBucketRecord({ ...record, state }))
+  transaction.put(bucketKey(name), encodeBucketRecord({ ...record, state: 'deleting' }))
 }
 
 export interface RemoveBucket {
@@ -60,8 +61,8 @@ export interface RemoveBucket {
 }
 
 /**
- * The row must not have been written since the bucket was seen empty: another DeleteBucket may have taken the mark
- * away, an object come in, and a third have marked it again. R2D_CONFLICT: mark and look again.
+ * The row must not have been written since the bucket was seen empty: an object may have come in, which took the mark
+ * away, and another DeleteBucket have marked it again. R2D_CONFLICT: mark and look again.
  */
 export async function removeBucket(
   transaction: Transaction,

@@ -7,7 +7,7 @@
  */
 
 import { R2dError } from '../../errors.ts'
-import { decodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
+import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import { encodeDiscardRecord } from '../discard-record.ts'
 import { encodeExtentRecord, type Replica } from '../extent-record.ts'
 import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
@@ -105,7 +105,10 @@ export async function requirePrecondition(
   return current
 }
 
-/** The bucket is there, takes writes, and is the one that the caller has read. */
+/**
+ * The bucket is there, and is the one that the caller has read. A write into a bucket that is about to be deleted takes the mark
+ * away, and with it the right to delete: who was at it looks again.
+ */
 export async function requireBucket(
   transaction: Transaction,
   { bucket, bucketId }: { bucket: string; bucketId: Buffer }
@@ -115,10 +118,11 @@ export async function requireBucket(
   if (!record?.id.equals(bucketId)) {
     throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${bucket}`)
   }
-  if (record.state === 'deleting') {
-    throw new R2dError('R2D_CONFLICT', `Bucket ${bucket} is being deleted`)
-  }
-  return record
+  if (record.state === 'active') return record
+
+  const active: BucketRecord = { ...record, state: 'active' }
+  transaction.put(bucketKey(bucket), encodeBucketRecord(active))
+  return active
 }
 
 /** Hands what a version or part refers to, on its way out, to the release queue. */
