@@ -43,6 +43,8 @@ export class PortCommitter implements Committer {
     this.disconnect()
     this.#port = port
     port.on('message', (message: Uint8Array) => {
+      // What had arrived on a port before it was closed may still be handed out: its questions have failed already.
+      if (port !== this.#port) return
       // The other side is this file: what it sent has the shape that it gave it.
       for (const answer of decodeMessage(message) as Answer[]) this.#settle(answer)
     })
