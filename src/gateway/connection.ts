@@ -87,6 +87,11 @@ export function endInTurn(socket: Socket, answer: string): void {
   else socket.destroy()
 }
 
+/** Whether what is still to come is of the body of a request. */
+export function isWithinBody(socket: Socket): boolean {
+  return lines.get(socket)?.request.complete === false
+}
+
 function wait(socket: Socket, line: Line, before: ServerResponse, waiting: Waiting): void {
   line.waiting.push(waiting)
   socket.pause()

@@ -20,7 +20,7 @@ import { openBody, readPayload } from './body.ts'
 import type { Compat } from './compat.ts'
 import { withHoistedHeaders } from './hoisted-headers.ts'
 import { answerPreflight, crossOriginHeaders } from './cors.ts'
-import { endInTurn, inTurn } from './connection.ts'
+import { endInTurn, inTurn, isWithinBody } from './connection.ts'
 import { faultOfHead, headerCountMax } from './request-head.ts'
 import { bodyOf } from './request-body.ts'
 import type { S3Response } from './s3/operation.ts'
@@ -327,19 +327,40 @@ function answerUnparsable(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy()
     return
   }
-  const refusal = refusals.get(error.code ?? '')
-  const notHttp = new S3Error('InvalidRequest', 'The request is not valid HTTP')
-  endInTurn(socket, refusal === undefined ? wholeResponse('400 Bad Request', notHttp) : refusal())
+  const refusal = refusals.get(error.code ?? '') ?? notHttp
+  endInTurn(socket, isWithinBody(socket) ? refusal.ofBody : refusal.ofHead)
 }
+
+interface Refusal {
+  /** The whole response where the fault is in a head, and in a body. */
+  ofHead: string
+  ofBody: string
+}
+
+function refusalOf(status: string, ofHead: S3Error, ofBody = ofHead): Refusal {
+  return { ofHead: wholeResponse(status, ofHead), ofBody: wholeResponse(status, ofBody) }
+}
+
+const badRequest = '400 Bad Request'
+const notHttp = refusalOf(
+  badRequest,
+  new S3Error('InvalidRequest', 'The request is not valid HTTP')
+)
 
 const refusals = new Map([
   [
     'HPE_HEADER_OVERFLOW',
-    () => wholeResponse('431 Request Header Fields Too Large', new S3Error('MetadataTooLarge'))
+    refusalOf('431 Request Header Fields Too Large', new S3Error('MetadataTooLarge'))
   ],
+  ['ERR_HTTP_REQUEST_TIMEOUT', refusalOf(badRequest, new S3Error('RequestTimeout'))],
   [
-    'ERR_HTTP_REQUEST_TIMEOUT',
-    () => wholeResponse('400 Bad Request', new S3Error('RequestTimeout'))
+    // The client said that it has nothing more to send.
+    'HPE_INVALID_EOF_STATE',
+    refusalOf(
+      badRequest,
+      new S3Error('InvalidRequest', 'The request ends within its head'),
+      new S3Error('IncompleteBody')
+    )
   ]
 ])
 

@@ -279,11 +279,21 @@ test('a body that is longer than its length is cut there, and the rest is no req
   t.is((await request('GET', '/bucket/long')).body.toString(), 'abc')
 })
 
-test('a body that is shorter than its length is refused, and not stored', async t => {
-  const { answers } = await talk(local, [put('short', 'Content-Length: 10\r\n', 'abc')])
-
-  t.deepEqual(answers, ['400 InvalidRequest'])
+test('a body that ends before it is whole is refused as that, and not stored', async t => {
+  const large = 'x'.repeat(100_000)
+  const cut = [
+    put('short', 'Content-Length: 10\r\n', 'abc'),
+    put('short', 'Content-Length: 200000\r\n', large),
+    put('short', chunked, '10\r\nabc'),
+    put('short', chunked, `${large.length.toString(16)}\r\n${large}\r\n`)
+  ]
+  for (const bytes of cut) {
+    const { answers } = await talk(local, [get('/bucket/none'), bytes])
+    t.deepEqual(answers, ['404 NoSuchKey', '400 IncompleteBody'])
+  }
   t.is((await request('HEAD', '/bucket/short')).status, 404)
+  const head = await talk(local, [put('short', 'Content-Length: 3').slice(0, -2)])
+  t.deepEqual(head.answers, ['400 InvalidRequest'])
 })
 
 test('a client that is told to send sends, and one that is refused is not told', async t => {
