@@ -67,8 +67,12 @@ export async function receiveBody(
     await writes.finish()
     return { size: received, digests: found, written: writes.written, small }
   } finally {
-    await receiver.close()
-    await writes.settle()
+    // Whatever becomes of the one: nothing is being written on return.
+    try {
+      await receiver.close()
+    } finally {
+      await writes.settle()
+    }
   }
 }
 
