@@ -17,6 +17,7 @@ import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { locationRange, parseLocationKey } from '../src/metadata/keys.ts'
+import type { LocationStatus } from '../src/control/protocol.ts'
 import { decodeLocationRecord } from '../src/metadata/location-record.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
@@ -125,7 +126,7 @@ export class Daemon {
     return new CredentialCatalog(required(this.#engine), this.store.masterKey, this.#epoch)
   }
 
-  async locations(): Promise<{ name: string; replicaCount: number }[]> {
+  async locations(): Promise<LocationStatus[]> {
     await using cursor = required(this.#engine).scan(locationRange())
     const entries = await cursor.read(1000)
 

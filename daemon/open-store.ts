@@ -114,7 +114,10 @@ async function createStore({
       { key: storeKey(), value: encodeStoreRecord(record) },
       {
         key: locationKey(defaultLocation),
-        value: encodeLocationRecord({ replicaCount: defaultReplicaCount })
+        value: encodeLocationRecord({
+          replicaCount: defaultReplicaCount,
+          replicaCountMin: defaultReplicaCount
+        })
       }
     ],
     deletes: []
@@ -132,8 +135,14 @@ async function createVolumes(
   for (const [index, path] of volumePaths(volumesPath).entries()) {
     const number = index + 1
     const { id } = await createVolume(path, { storeId, number }, files)
-    const record = { id, path: relative(home, path), location: defaultLocation, failureDomain: '' }
-    puts.push({ key: volumeKey(number), value: encodeVolumeRecord(record) })
+    const value = encodeVolumeRecord({
+      id,
+      path: relative(home, path),
+      location: defaultLocation,
+      failureDomain: '',
+      state: 'active'
+    })
+    puts.push({ key: volumeKey(number), value })
   }
 
   await engine.commit({ checks: [], puts, deletes: [] })
@@ -154,8 +163,10 @@ async function readVolumes({
   await using cursor = engine.scan(volumeRange())
   const entries = await cursor.read(0xffff)
 
-  return entries.map(({ key, value }) => {
-    const record = decodeVolumeRecord(value)
-    return { ...record, number: parseVolumeKey(key), path: resolve(home, record.path) }
+  return entries.flatMap(({ key, value }) => {
+    const { id, path, location, failureDomain, state } = decodeVolumeRecord(value)
+    if (state === 'removed') return []
+    const number = parseVolumeKey(key)
+    return [{ number, id, path: resolve(home, path), location, failureDomain, recorded: state }]
   })
 }

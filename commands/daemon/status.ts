@@ -28,9 +28,9 @@ export default class DaemonStatus extends R2dCommand {
           `${formatSize(counters.received)} in, ${formatSize(counters.sent)} out`
       ],
       ['cache', `${counters.cacheHits} hits, ${counters.cacheMisses} misses`],
-      ...status.locations.map(({ name, replicaCount }) => [
+      ...status.locations.map(({ name, replicaCount, replicaCountMin }) => [
         'location',
-        `${name}, ${replicaCount} replicas`
+        `${name}, ${replicaCount} replicas, at least ${replicaCountMin}`
       ]),
       ...status.volumes.map(volume => [
         `volume ${volume.number}`,

@@ -47,6 +47,7 @@ export interface Status {
 export interface LocationStatus {
   name: string
   replicaCount: number
+  replicaCountMin: number
 }
 
 export interface VolumeStatus {

@@ -2,6 +2,7 @@
  * The bucket record.
  */
 
+import assert from 'node:assert/strict'
 import { wrappedKeySize } from '../crypto/key-wrap.ts'
 import { RowReader, RowWriter } from './row-codec.ts'
 
@@ -26,6 +27,9 @@ export interface BucketRecord {
    * changes it, too; while it is `clearing`, what is left of it goes.
    */
   timeIndex: 'none' | 'building' | 'ready' | 'clearing'
+  /** Replicas that what is written to it is to have, and the fewest of a write that is acknowledged; both zero: as its location has it. */
+  replicaCount: number
+  replicaCountMin: number
 }
 
 export const bucketIdSize = 12
@@ -39,6 +43,8 @@ export function isIndexed({ timeIndex }: BucketRecord): boolean {
 }
 
 export function encodeBucketRecord(record: BucketRecord): Buffer {
+  assert(isReplicaPolicy(record))
+
   const row = new RowWriter('bucket', 1)
   row.fixed(record.id, bucketIdSize)
   row.unsigned(record.created)
@@ -48,6 +54,8 @@ export function encodeBucketRecord(record: BucketRecord): Buffer {
   row.byte(stateCodes[record.state])
   row.byte(record.hasCors ? 1 : 0)
   row.byte(timeIndexStates.indexOf(record.timeIndex))
+  row.unsigned(record.replicaCount)
+  row.unsigned(record.replicaCountMin)
   return row.finish()
 }
 
@@ -61,10 +69,21 @@ export function decodeBucketRecord(bytes: Buffer): BucketRecord {
     wrappedKey: row.fixed(wrappedKeySize),
     state: decodeState(row),
     hasCors: decodeFlag(row),
-    timeIndex: decodeTimeIndexState(row)
+    timeIndex: decodeTimeIndexState(row),
+    replicaCount: row.unsigned(),
+    replicaCountMin: row.unsigned()
   }
   row.finish()
+  if (!isReplicaPolicy(record)) throw row.corrupt('its least count of replicas is out of range')
   return record
+}
+
+function isReplicaPolicy({
+  replicaCount,
+  replicaCountMin
+}: Pick<BucketRecord, 'replicaCount' | 'replicaCountMin'>): boolean {
+  if (replicaCount === 0) return replicaCountMin === 0
+  return replicaCountMin >= 1 && replicaCountMin <= replicaCount
 }
 
 function decodeTimeIndexState(row: RowReader): BucketRecord['timeIndex'] {

@@ -14,6 +14,7 @@ import { ExtentCohorts } from './extent-cohorts.ts'
 import type { GroupCommitter } from './group-committer.ts'
 import {
   mutations,
+  newExtent,
   type MutationName,
   type MutationParameters,
   type MutationResult,
@@ -33,7 +34,7 @@ export interface Committer {
   ): Promise<MutationResult<Name>>
 
   /**
-   * Writes `pending` to every replica, then runs the mutation with it among its new extents: one trip to the
+   * Writes `pending` to its replicas, then runs the mutation with it among its new extents: one trip to the
    * committer for a small object, and one fdatasync a volume for all that arrive together.
    */
   mutateWithExtent<Name extends MutationName>(
@@ -89,7 +90,7 @@ export class LocalCommitter implements Committer {
   ): Promise<MutationResult<Name>> {
     const { extent } = pending
     const replicas = await this.#extents.write(pending)
-    const extents = [...parameters.extents, { id: extent.id, size: extent.size, replicas }]
+    const extents = [...parameters.extents, newExtent(extent, replicas, pending.policy)]
 
     return this.mutate(name, { ...parameters, extents })
   }

@@ -14,13 +14,20 @@ export interface ExtentRecord {
   size: number
   /** Object records and manifest pages with a slice of it. At least 1. */
   references: number
+  /** Replicas that it is to have; zero: as many as its location keeps. */
+  replicaTarget: number
   replicas: Replica[]
 }
 
 /** A replica takes at least a byte for each of its numbers. */
 const replicaSizeMin = 3
 
-export function encodeExtentRecord({ size, references, replicas }: ExtentRecord): Buffer {
+export function encodeExtentRecord({
+  size,
+  references,
+  replicaTarget,
+  replicas
+}: ExtentRecord): Buffer {
   assert(size >= 1)
   assert(size <= extentSizeMax)
   assert(references >= 1)
@@ -29,6 +36,7 @@ export function encodeExtentRecord({ size, references, replicas }: ExtentRecord)
   const row = new RowWriter('extent', 1, 64)
   row.unsigned(size)
   row.unsigned(references)
+  row.unsigned(replicaTarget)
   row.unsigned(replicas.length)
   for (const { volume, segment, offset } of replicas) {
     assert(volume >= 1)
@@ -43,6 +51,7 @@ export function decodeExtentRecord(bytes: Buffer): ExtentRecord {
   const row = new RowReader('extent', 1, bytes)
   const size = row.unsigned()
   const references = row.unsigned()
+  const replicaTarget = row.unsigned()
   const replicas: Replica[] = []
   for (let left = row.count(replicaSizeMin); left > 0; left--) {
     replicas.push({ volume: row.unsigned(), segment: row.unsigned(), offset: row.unsigned() })
@@ -53,7 +62,7 @@ export function decodeExtentRecord(bytes: Buffer): ExtentRecord {
   if (references < 1 || replicas.length < 1)
     throw row.corrupt('nothing refers to it, or it to nothing')
   if (replicas.some(({ volume }) => volume < 1)) throw row.corrupt('a volume has no number')
-  return { size, references, replicas }
+  return { size, references, replicaTarget, replicas }
 }
 
 /** Whether both name the same places in the same order. */

@@ -19,6 +19,7 @@
  *     "t" bucket id (12) uploaded (8) key    an object by its upload time, milliseconds, big-endian
  *     "i" bucket id (12) initiated (8) upload id (16) key
  *                                            an upload by the time when it was begun, milliseconds, big-endian
+ *     "q" extent id (16)                     an extent that has fewer replicas than it is to have
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -48,7 +49,8 @@ const kinds = {
   lifecycle: 'r',
   lifecycleProgress: 'w',
   timeIndex: 't',
-  uploadIndex: 'i'
+  uploadIndex: 'i',
+  repair: 'q'
 } as const
 
 export function storeKey(): Buffer {
@@ -318,6 +320,20 @@ export function manifestPageKey(id: Buffer): Buffer {
 
 export function discardKey(versionId: Buffer): Buffer {
   return idKey(kinds.discard, versionId)
+}
+
+export function repairKey(extentId: Buffer): Buffer {
+  return idKey(kinds.repair, extentId)
+}
+
+export function repairRange(): Range {
+  return prefixRange(Buffer.from(kinds.repair))
+}
+
+/** The extent's id; it shares memory with the row's key. */
+export function parseRepairKey(rowKey: Buffer): Buffer {
+  assert(rowKey.length === 17)
+  return rowKey.subarray(1)
 }
 
 /** The least key that is greater than every key with this prefix. */

@@ -12,10 +12,11 @@ import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/life
 import { setReplicas } from './mutations/set-replicas.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
+import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
 
-export type { NewExtent, NewPage } from './mutations/put-object.ts'
+export { newExtent, type NewExtent, type NewPage } from './mutations/put-object.ts'
 
 // Each mutation has its own parameters and result; `any` lets one table hold them all, and the
 // mapped types below give every caller back the exact ones.
@@ -39,7 +40,9 @@ const registry = {
   clearTimeIndex,
   applyLifecycle,
   setReplicas,
-  createCredential
+  createCredential,
+  setLocationReplicas,
+  setBucketReplicas
 }
 
 export type MutationName = keyof Registry

@@ -31,7 +31,8 @@ export const schemas = {
   cors: 12,
   lifecycle: 13,
   lifecycleProgress: 14,
-  timeIndex: 15
+  timeIndex: 15,
+  repair: 16
 } as const
 
 export type SchemaName = keyof typeof schemas

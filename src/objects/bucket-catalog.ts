@@ -12,7 +12,7 @@ import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Version } from '../metadata/engine.ts'
 import { bucketKey, corsKey, lifecycleKey, locationKey } from '../metadata/keys.ts'
 import { decodeLifecycleRecord } from '../metadata/lifecycle-record.ts'
-import { decodeLocationRecord } from '../metadata/location-record.ts'
+import { decodeLocationRecord, type LocationRecord } from '../metadata/location-record.ts'
 import { unwrapKey } from '../crypto/key-wrap.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { MetadataReader } from './context.ts'
@@ -37,6 +37,8 @@ export interface OpenBucket {
 interface Known {
   epoch: number
   version: Version
+  /** Of its location's row. */
+  locationVersion: Version
   bucket: OpenBucket
 }
 
@@ -64,7 +66,7 @@ export class BucketCatalog {
       throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
     }
 
-    if (known?.version === row.version) {
+    if (known?.version === row.version && (await this.#isInForce(known))) {
       known.epoch = epoch
       return known.bucket
     }
@@ -75,22 +77,26 @@ export class BucketCatalog {
       throw new R2dError('R2D_CORRUPT_RECORD', `The key of bucket ${name} does not open`)
     }
 
-    const policy = await this.#policy(record)
+    const location = await this.#location(record.location)
+    const policy = policyOf(record, location.record)
     const corsRules = await this.#corsRules(record)
     const lifecycle = await this.#lifecycle(record)
     const bucket = { name, record, key, policy, corsRules, lifecycle }
-    this.#remember(name, { epoch, version: row.version, bucket })
+    this.#remember(name, { epoch, version: row.version, locationVersion: location.version, bucket })
     return bucket
   }
 
-  async #policy({ location }: BucketRecord): Promise<PlacementPolicy> {
-    const row = await this.#metadata.get(locationKey(location))
-    if (row === undefined) {
-      throw new R2dError('R2D_UNAVAILABLE', `Location ${location} is not configured`)
-    }
+  /** What its location says is what it said. */
+  async #isInForce({ bucket, locationVersion }: Known): Promise<boolean> {
+    const row = await this.#metadata.get(locationKey(bucket.record.location))
+    return row?.version === locationVersion
+  }
 
-    const { replicaCount } = decodeLocationRecord(row.value)
-    return { location, replicaCount }
+  async #location(name: string): Promise<{ version: Version; record: LocationRecord }> {
+    const row = await this.#metadata.get(locationKey(name))
+    if (row !== undefined) return { version: row.version, record: decodeLocationRecord(row.value) }
+
+    throw new R2dError('R2D_UNAVAILABLE', `Location ${name} is not configured`)
   }
 
   /** Read after the bucket's row, which is written with them: what is not of one moment is not of this epoch for long. */
@@ -116,4 +122,14 @@ export class BucketCatalog {
       return
     }
   }
+}
+
+/** The bucket's own policy, or else its location's. */
+function policyOf(
+  { location, replicaCount, replicaCountMin }: BucketRecord,
+  ofLocation: LocationRecord
+): PlacementPolicy {
+  if (replicaCount === 0) return { location, ...ofLocation, replicaTarget: 0 }
+
+  return { location, replicaCount, replicaCountMin, replicaTarget: replicaCount }
 }

@@ -51,7 +51,9 @@ export async function createBucket(
     wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
     state: 'active',
     hasCors: false,
-    timeIndex: 'none'
+    timeIndex: 'none',
+    replicaCount: 0,
+    replicaCountMin: 0
   }
   await committer.mutate('createBucket', { name, record })
 

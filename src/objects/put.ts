@@ -8,7 +8,7 @@ import { R2dError } from '../errors.ts'
 import { customMetadataSizeMax } from '../limits.ts'
 import { newId, newKey } from '../crypto/key-wrap.ts'
 import { normalizeKey, objectKey } from '../metadata/keys.ts'
-import type { MutationParameters, NewExtent } from '../metadata/mutations.ts'
+import { newExtent, type MutationParameters, type NewExtent } from '../metadata/mutations.ts'
 import {
   decodeObjectRecord,
   encodeObjectRecord,
@@ -123,7 +123,7 @@ export async function commitContent<Name extends 'putObject' | 'putPart'>(
   { written, small }: ReceivedBody,
   policy: PlacementPolicy
 ): Promise<void> {
-  const extents = written.map(({ extent: { id, size }, replicas }) => ({ id, size, replicas }))
+  const extents = written.map(({ extent, replicas }) => newExtent(extent, replicas, policy))
   const complete = { ...parameters, extents } as MutationParameters<Name> & { extents: NewExtent[] }
   await (small === undefined
     ? committer.mutate(name, complete)

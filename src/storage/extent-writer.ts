@@ -1,8 +1,9 @@
 /**
- * Writes an extent to as many volumes as its location asks for.
+ * Writes an extent to as many volumes as its policy asks for.
  *
  * The replicas are appended in parallel. Where one fails, its volume is left and another takes its place; what the
- * failed one may hold is dead bytes. Less than all replicas is not success.
+ * failed one may hold is dead bytes. Where there are not enough volumes for all replicas, the policy's least count is success, too:
+ * the commit that refers to the extent then queues it for repair.
  *
  * Placement is made for a stripe of bytes, not for each extent: small extents that arrive together go to the same
  * volumes, so that a group of them syncs as many files as there are replicas, not every volume that there is.
@@ -20,7 +21,12 @@ const stripeSize = 4 * 1024 * 1024
 
 export interface PlacementPolicy {
   location: string
+  /** Replicas that an extent is to have. */
   replicaCount: number
+  /** 1 to `replicaCount`: fewer are no success. */
+  replicaCountMin: number
+  /** What the rows of its extents say: zero, where the count is the location's and follows it. */
+  replicaTarget: number
 }
 
 export interface CopyPlan {
@@ -48,17 +54,15 @@ export class ExtentWriter {
     this.#random = random
   }
 
-  /** Durable on every replica on return. R2D_STORE_FULL, R2D_UNAVAILABLE. */
-  async write(
-    extent: SealedExtent,
-    { location, replicaCount }: PlacementPolicy
-  ): Promise<Replica[]> {
+  /** Durable on every replica on return: `replicaCountMin` at least. R2D_STORE_FULL, R2D_UNAVAILABLE. */
+  async write(extent: SealedExtent, policy: PlacementPolicy): Promise<Replica[]> {
+    const { location, replicaCount, replicaCountMin } = policy
     const record = encodeRecord(extent)
     const volumes = await this.#volumes.inLocation(location)
     const done: { volume: Volume; replica: Replica }[] = []
-    let chosen = this.#takeStripe(volumes, { location, replicaCount }, record.size)
+    let chosen = this.#takeStripe(volumes, policy, record.size)
     for (;;) {
-      if (done.length + chosen.length < replicaCount) throw shortOf(volumes, location, replicaCount)
+      if (done.length + chosen.length < replicaCountMin) throw shortOf(volumes, policy)
 
       const attempts = chosen.map(volume => this.#append(volume, record))
       for (const replica of await Promise.all(attempts)) {
@@ -69,6 +73,7 @@ export class ExtentWriter {
 
       const taken = done.map(({ volume }) => volume)
       chosen = place(volumes, replicaCount - done.length, taken, this.#random)
+      if (chosen.length === 0 && done.length >= replicaCountMin) break
     }
 
     return done.map(({ replica }) => replica)
@@ -151,14 +156,17 @@ export class ExtentWriter {
   }
 }
 
-function shortOf(volumes: readonly Volume[], location: string, replicaCount: number): R2dError {
+function shortOf(
+  volumes: readonly Volume[],
+  { location, replicaCount, replicaCountMin }: PlacementPolicy
+): R2dError {
   const usable = volumes.filter(volume => volume.state === 'active').length
   const full = volumes.filter(volume => volume.state === 'full').length
   const message =
-    `Location ${location} keeps ${replicaCount} replicas, and ${usable} of its ` +
+    `A write to location ${location} needs ${replicaCountMin} of ${replicaCount} replicas, and ${usable} of its ` +
     `${volumes.length} volumes can be written to (${full} full)`
 
-  return usable + full >= replicaCount
+  return usable + full >= replicaCountMin
     ? new R2dError('R2D_STORE_FULL', message, { hint: 'Free space or add a volume' })
     : new R2dError('R2D_UNAVAILABLE', message, { hint: 'See r2d daemon status for the reason' })
 }

@@ -26,7 +26,12 @@ export interface VolumeDescription {
   location: string
   /** Volumes of one domain fail together; empty means those on one device. */
   failureDomain: string
+  /** What its row says. */
+  recorded: RecordedState
 }
+
+/** Removed volumes are in no set. */
+export type RecordedState = 'active' | 'draining' | 'leaving' | 'lost'
 
 export type VolumeState = 'active' | 'full' | 'failed'
 

@@ -71,7 +71,7 @@ test('a new home gets a key for its owner alone, three volumes, two replicas, on
     t.is((await stat(join(path, 'run', file))).mode & 0o777, 0o600, `${file} is private`)
   }
   t.is(daemon.status.volumes.length, 3)
-  t.deepEqual(daemon.status.locations, [{ name: 'local', replicaCount: 2 }])
+  t.deepEqual(daemon.status.locations, [{ name: 'local', replicaCount: 2, replicaCountMin: 2 }])
   const credentials = await daemon.client().credentials()
   t.is(credentials.length, 1)
   t.regex(credentials[0]?.accessKeyId ?? '', /^[0-9a-f]{32}$/)

@@ -59,7 +59,7 @@ test('an extent that cannot be placed fails by itself', async t => {
   const good = cohorts.write({ extent: makeExtent(100).extent, policy })
   const bad = cohorts.write({
     extent: makeExtent(100).extent,
-    policy: { location: 'nowhere', replicaCount: 2 }
+    policy: { ...policy, location: 'nowhere' }
   })
 
   await t.throwsAsync(bad, { message: /nowhere/ })

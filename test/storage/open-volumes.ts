@@ -10,6 +10,7 @@ import { newId, newKey } from '../../src/crypto/key-wrap.ts'
 import { nodeFiles, type FileSystem } from '../../src/file.ts'
 import { frameSize } from '../../src/limits.ts'
 import type { SealedExtent } from '../../src/storage/extent.ts'
+import type { PlacementPolicy } from '../../src/storage/extent-writer.ts'
 import { createVolume } from '../../src/storage/superblock.ts'
 import {
   VolumeSet,
@@ -18,7 +19,12 @@ import {
 } from '../../src/storage/volume-set.ts'
 
 export const storeId = Buffer.alloc(16, 9)
-export const policy = { location: 'here', replicaCount: 2 }
+export const policy: PlacementPolicy = {
+  location: 'here',
+  replicaCount: 2,
+  replicaCountMin: 2,
+  replicaTarget: 0
+}
 
 export interface TestVolumes {
   root: string
@@ -38,7 +44,14 @@ export async function openVolumes(
   for (let number = 1; number <= volumeCount; number++) {
     const path = join(root, `volume-${number}`)
     const { id } = await createVolume(path, { storeId, number })
-    descriptions.push({ number, id, path, location: 'here', failureDomain: '' })
+    descriptions.push({
+      number,
+      id,
+      path,
+      location: 'here',
+      failureDomain: '',
+      recorded: 'active'
+    })
   }
 
   const faults: VolumeFault[] = []

@@ -10,10 +10,12 @@ import { R2dError } from '../../errors.ts'
 import { decodeBucketRecord, encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import { encodeDiscardRecord } from '../discard-record.ts'
 import { encodeExtentRecord, type Replica } from '../extent-record.ts'
-import { bucketKey, discardKey, extentKey, manifestPageKey } from '../keys.ts'
+import type { PlacementPolicy } from '../../storage/extent-writer.ts'
+import { bucketKey, discardKey, extentKey, manifestPageKey, repairKey } from '../keys.ts'
 import type { Manifest } from '../manifest.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
+import { encodeRepairRecord } from '../repair-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { reindex } from './time-index.ts'
 
@@ -23,6 +25,18 @@ export interface NewExtent {
   /** Bytes of plaintext. */
   size: number
   replicas: Replica[]
+  /** As its row is to say: zero, if its location decides. */
+  replicaTarget: number
+  /** Fewer replicas than it is to have: the commit queues it for repair. */
+  isDegraded: boolean
+}
+
+export function newExtent(
+  { id, size }: { id: Buffer; size: number },
+  replicas: Replica[],
+  { replicaCount, replicaTarget }: PlacementPolicy
+): NewExtent {
+  return { id, size, replicas, replicaTarget, isDegraded: replicas.length < replicaCount }
 }
 
 /** A manifest page that this commit is the first to refer to. */
@@ -61,10 +75,14 @@ export async function putObject(transaction: Transaction, put: PutObject): Promi
 /** Rows of extents and pages that are referred to for the first time. */
 export function putContent(
   transaction: Transaction,
-  { extents, pages }: { extents: readonly NewExtent[]; pages: readonly NewPage[] }
+  { extents, pages, now }: { extents: readonly NewExtent[]; pages: readonly NewPage[]; now: number }
 ): void {
-  for (const { id, size, replicas } of extents) {
-    transaction.put(extentKey(id), encodeExtentRecord({ size, references: 1, replicas }))
+  for (const { id, size, replicas, replicaTarget, isDegraded } of extents) {
+    const record = { size, references: 1, replicaTarget, replicas }
+    transaction.put(extentKey(id), encodeExtentRecord(record))
+    if (!isDegraded) continue
+    const repair = { queued: now, replicaCount: replicas.length }
+    transaction.put(repairKey(id), encodeRepairRecord(repair))
   }
   for (const { id, value } of pages) transaction.put(manifestPageKey(id), value)
 }

@@ -103,7 +103,7 @@ export async function completeUpload(
   const { uploadRowKey, revision, value, pages, partRowKeys, unusedRowKeys, now } = complete
   await requireRevision(transaction, uploadRowKey, revision)
   await replaceObject(transaction, complete, value)
-  putContent(transaction, { extents: [], pages })
+  putContent(transaction, { extents: [], pages, now })
 
   await discardParts(transaction, unusedRowKeys, now)
   for (const rowKey of partRowKeys) transaction.delete(rowKey)
