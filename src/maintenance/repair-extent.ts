@@ -172,9 +172,10 @@ function locationOf(verdicts: readonly Verdict[]): string {
 
 async function targetOf(
   { metadata }: RepairWork,
-  { replicas }: ExtentRecord,
+  { replicaTarget, replicas }: ExtentRecord,
   location: string
 ): Promise<number> {
+  if (replicaTarget > 0) return replicaTarget
   const row = await metadata.get(locationKey(location))
   return row === undefined ? replicas.length : decodeLocationRecord(row.value).replicaCount
 }

@@ -50,7 +50,7 @@ export async function openRepairStore(
   const volumes = await openVolumes(t, files, volumeCount)
   const path = await mkdtemp(join(tmpdir(), 'r2d-rows-'))
   const engine = await openRocksDb({ path })
-  const location = encodeLocationRecord({ replicaCount })
+  const location = encodeLocationRecord({ replicaCount, replicaCountMin: 1 })
   const put = (key: Buffer, value: Buffer): Promise<void> =>
     engine.commit({ checks: [], puts: [{ key, value }], deletes: [] })
   await put(locationKey('here'), location)
@@ -73,9 +73,14 @@ export async function openRepairStore(
     async write(size, count) {
       const made = makeExtent(size)
       const own = new ExtentWriter({ volumes: volumes.volumes })
-      const replicas = await own.write(made.extent, { location: 'here', replicaCount: count })
+      const replicas = await own.write(made.extent, {
+        location: 'here',
+        replicaCount: count,
+        replicaCountMin: count,
+        replicaTarget: 0
+      })
       await own.close()
-      const record = { size, references: 1, replicas }
+      const record = { size, references: 1, replicaTarget: 0, replicas }
       await put(extentKey(made.extent.id), encodeExtentRecord(record))
       return { ...made, replicas }
     },
