@@ -6,7 +6,7 @@
  */
 
 import { R2dError } from '../errors.ts'
-import type { Entry, Range } from '../metadata/engine.ts'
+import type { Entry, Range, Version } from '../metadata/engine.ts'
 import {
   lifecycleKey,
   parseUploadIndexKey,
@@ -23,6 +23,8 @@ const pageSize = 256
 
 export interface AbortWork extends AbortContext {
   signal: AbortSignal
+  /** What went wrong with one upload, or with the rules of a bucket, whose id it is called with in hex. */
+  onError: (bucket: string, error: unknown) => void
 }
 
 /** How many there were. */
@@ -42,11 +44,12 @@ export async function abortDueUploads(work: AbortWork): Promise<number> {
 }
 
 async function abortInBucket(work: AbortWork, bucketId: Buffer): Promise<number> {
-  const { metadata, now, signal } = work
-  const row = await metadata.get(lifecycleKey(bucketId))
-  const plan = new LifecyclePlan(row === undefined ? [] : decodeLifecycleRecord(row.value))
+  const { now, signal } = work
+  const rules = await readRules(work, bucketId)
+  if (rules?.plan.abortAgeMin === undefined) return 0
+  const { plan, version } = rules
   const started = now()
-  const initiatedMax = started - (plan.abortAgeMin ?? Infinity)
+  const initiatedMax = started - rules.plan.abortAgeMin
   if (initiatedMax < 0) return 0
 
   let { gte: next } = uploadIndexRange({ bucketId, initiatedMax })
@@ -58,7 +61,9 @@ async function abortInBucket(work: AbortWork, bucketId: Buffer): Promise<number>
       const { place } = parseUploadIndexKey(key)
       const time = plan.abortTime(place.key, place.initiated)
       if (time === undefined || time > started) continue
-      if (await abort(work, uploadKey(bucketId, place))) count++
+      const outcome = await abort(work, uploadKey(bucketId, place), { bucketId, version })
+      if (outcome === 'aborted') count++
+      if (outcome === 'rules-changed') return count
     }
     const last = entries.at(-1)
     if (last === undefined) break
@@ -67,15 +72,47 @@ async function abortInBucket(work: AbortWork, bucketId: Buffer): Promise<number>
   return count
 }
 
-/** One to which parts are written faster than they are listed is left for the next round. */
-async function abort(work: AbortWork, uploadRowKey: Buffer): Promise<boolean> {
+/** Undefined: none, or none that can be read. */
+async function readRules(
+  { metadata, onError }: AbortWork,
+  bucketId: Buffer
+): Promise<{ plan: LifecyclePlan; version: Version } | undefined> {
+  const row = await metadata.get(lifecycleKey(bucketId))
+  if (row === undefined) return undefined
+
   try {
-    await abortUploadRow(work, uploadRowKey)
-    return true
+    return { plan: new LifecyclePlan(decodeLifecycleRecord(row.value)), version: row.version }
   } catch (error) {
-    if (error instanceof R2dError && error.code === 'R2D_CONFLICT') return false
-    throw error
+    if (codeOf(error) !== 'R2D_CORRUPT_RECORD') throw error
+    onError(bucketId.toString('hex'), error)
+    return undefined
   }
+}
+
+type Outcome = 'aborted' | 'left' | 'rules-changed'
+
+async function abort(
+  work: AbortWork,
+  uploadRowKey: Buffer,
+  rules: { bucketId: Buffer; version: Version }
+): Promise<Outcome> {
+  try {
+    await abortUploadRow(work, uploadRowKey, rules)
+    return 'aborted'
+  } catch (error) {
+    const code = codeOf(error)
+    // Parts are written to it faster than they are listed: the next round has its turn.
+    if (code === 'R2D_CONFLICT') return 'left'
+    // Another round, by the rules that are there now, is on its way.
+    if (code === 'R2D_PRECONDITION_FAILED') return 'rules-changed'
+    if (code !== 'R2D_CORRUPT_RECORD') throw error
+    work.onError(rules.bucketId.toString('hex'), error)
+    return 'left'
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof R2dError ? error.code : undefined
 }
 
 async function read({ metadata }: AbortWork, range: Range, count: number): Promise<Entry[]> {

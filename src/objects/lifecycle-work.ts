@@ -32,7 +32,7 @@ import {
   isSameCondition,
   type LifecycleCondition
 } from '../metadata/lifecycle-record.ts'
-import type { DueObject } from '../metadata/mutations/lifecycle-work.ts'
+import type { DueObject, Unreadable } from '../metadata/mutations/lifecycle-work.ts'
 import type { MetadataReader } from './context.ts'
 import { abortDueUploads } from './abort-due-uploads.ts'
 import { LifecyclePlan } from './lifecycle-plan.ts'
@@ -64,7 +64,7 @@ export interface LifecycleWork {
   now: () => number
   /** Ends the round after the step that is under way. */
   signal: AbortSignal
-  /** What went wrong with one bucket; the round goes on with the others. */
+  /** What went wrong with one bucket, named or by its id in hex; the round goes on with what else there is. */
   onError: (bucket: string, error: unknown) => void
   stepSize?: number
 }
@@ -184,7 +184,8 @@ class BucketWork {
       const rowKeys = await this.#paced(async () => {
         const entries = await readRange(this.#work, { gte: next, lt: range.lt }, this.#stepSize)
         const keys = entries.map(({ key }) => key)
-        await committer.mutate('buildTimeIndex', { bucket, bucketId, revision, rowKeys: keys })
+        const step = { bucket, bucketId, revision, rowKeys: keys }
+        this.#note(await committer.mutate('buildTimeIndex', step))
         return keys
       })
       const last = rowKeys.at(-1)
@@ -262,6 +263,7 @@ class BucketWork {
         const done = await this.#paced(() =>
           committer.mutate('applyLifecycle', { ...step, now: now() })
         )
+        this.#note(done)
         this.#figures.expired += done.expired
         this.#figures.transitioned += done.transitioned
         noted = position
@@ -270,6 +272,13 @@ class BucketWork {
       if (isEnd) return
       await nextTurn()
     }
+  }
+
+  #note({ unreadable: [first, ...others] }: Unreadable): void {
+    if (first === undefined) return
+
+    const message = `The row of an object does not decode: ${first.toString('hex')}, and ${others.length} more`
+    this.#work.onError(this.#name, new R2dError('R2D_CORRUPT_RECORD', message))
   }
 
   /** Rests as long as the step took: at most half of the committer's time goes into this. */

@@ -26,6 +26,7 @@ import {
   type UploadRecord
 } from '../metadata/upload-record.ts'
 import type { Committer } from '../metadata/committer.ts'
+import type { MutationParameters } from '../metadata/mutations.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import { wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
@@ -127,10 +128,11 @@ export interface AbortContext extends Pick<StoreContext, 'metadata' | 'now'> {
   committer: Pick<Committer, 'mutate'>
 }
 
-/** The upload in this row, and all its parts, in one commit. None there is no error. */
+/** The upload in this row, and all its parts, in one commit. None there is no error. `rules` as the mutation has them. */
 export async function abortUploadRow(
   { metadata, committer, now }: AbortContext,
-  uploadRowKey: Buffer
+  uploadRowKey: Buffer,
+  rules?: MutationParameters<'abortUpload'>['rules']
 ): Promise<void> {
   await retryConflicts(async () => {
     const row = await metadata.get(uploadRowKey)
@@ -145,7 +147,8 @@ export async function abortUploadRow(
       for (const { key } of entries) partRowKeys.push(key)
     }
     try {
-      await committer.mutate('abortUpload', { uploadRowKey, revision, partRowKeys, now: now() })
+      const abort = { uploadRowKey, revision, partRowKeys, rules, now: now() }
+      await committer.mutate('abortUpload', abort)
     } catch (error) {
       // Somebody else was faster.
       if (!(error instanceof R2dError && error.code === 'R2D_NO_SUCH_UPLOAD')) throw error

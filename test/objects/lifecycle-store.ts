@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import type { Committer } from '../../src/metadata/committer.ts'
 import { decodeBucketRecord, type BucketRecord } from '../../src/metadata/bucket-record.ts'
-import type { Entry, Range } from '../../src/metadata/engine.ts'
+import type { Engine, Entry, Range } from '../../src/metadata/engine.ts'
 import {
   bucketKey,
   objectRange,
@@ -42,6 +42,8 @@ export function ruleOf(rule: Partial<LifecycleRule>): LifecycleRule {
 export class LifecycleStore {
   readonly open: TestStore
   readonly clock: { now: number }
+  /** What rounds said of single buckets, if the test wants to hear it. */
+  complaints: string[] | undefined
 
   private constructor(open: TestStore, clock: { now: number }) {
     this.open = open
@@ -82,10 +84,18 @@ export class LifecycleStore {
       now: () => this.clock.now,
       signal,
       onError: (bucket, error) => {
-        throw new Error(`Lifecycle of ${bucket}`, { cause: error })
+        if (this.complaints === undefined)
+          throw new Error(`Lifecycle of ${bucket}`, { cause: error })
+        this.complaints.push(`${bucket}: ${error instanceof Error ? error.message : ''}`)
       },
       ...(stepSize === undefined ? {} : { stepSize })
     })
+  }
+
+  /** Puts bytes where a row is, as a disk that rots would. */
+  async overwrite(key: Buffer, value: Buffer): Promise<void> {
+    const engine = this.open.context.metadata as Engine
+    await engine.commit({ checks: [], puts: [{ key, value }], deletes: [] })
   }
 
   async record(bucket: string): Promise<BucketRecord> {
@@ -113,6 +123,10 @@ export class LifecycleStore {
     }))
     objects.sort((a, b) => a.uploaded - b.uploaded || Buffer.compare(a.key, b.key))
     return objects.map(({ uploaded, key }) => `${uploaded} ${key.toString()}`)
+  }
+
+  async rowKeys(range: Range): Promise<Buffer[]> {
+    return (await this.#read(range)).map(({ key }) => key)
   }
 
   async rowCount(range: Range): Promise<number> {

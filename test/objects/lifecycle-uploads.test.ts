@@ -1,7 +1,9 @@
 // Uploads that are not completed in the time that their bucket's rules give them, over both engines, with a clock that the test moves.
 
+import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
-import { uploadIndexRange } from '../../src/metadata/keys.ts'
+import type { Committer } from '../../src/metadata/committer.ts'
+import { lifecycleKey, uploadIndexRange, uploadRange } from '../../src/metadata/keys.ts'
 import { dayMs, LifecycleStore, ruleOf } from './lifecycle-store.ts'
 import { bodyOf, makeHome, type EngineName } from './open-store.ts'
 
@@ -112,5 +114,48 @@ for (const engine of ['rocksdb', 'classic-level'] as const) {
     await store.open.store.delete(bucket, ['a'])
     await store.open.store.deleteBucket(bucket)
     t.is(await store.rowCount(uploadIndexRange()), 0)
+  })
+  test(`${engine}: no upload is aborted by rules that are others at its commit`, async t => {
+    const store = await open(t, engine)
+    for (const key of ['a', 'b']) await begin(store, key)
+    store.clock.now += 7 * dayMs
+    const { committer } = store.open.context
+    let changedCount = 0
+    // Somebody gives the bucket other rules just before the first abort is committed.
+    const slow: Pick<Committer, 'mutate'> = {
+      async mutate(name, parameters) {
+        if (name === 'abortUpload' && changedCount++ === 0) {
+          await store.open.store.setBucketLifecycle(bucket, [ruleOf({ abortAge: 30 * 86_400 })])
+        }
+        return committer.mutate(name, parameters)
+      }
+    }
+
+    t.is((await store.round({ committer: slow })).aborted, 0)
+    t.is(changedCount, 1)
+    t.deepEqual(await uploads(store), ['a', 'b'])
+    await store.open.store.setBucketLifecycle(bucket, [ruleOf({ abortAge: 86_400 })])
+    t.is((await store.round()).aborted, 2)
+  })
+
+  test(`${engine}: an upload or rules that do not decode hold up no other upload`, async t => {
+    const store = await open(t, engine)
+    await store.open.store.createBucket('other', {})
+    for (const key of ['a', 'b', 'c']) await begin(store, key)
+    await store.open.store.createUpload('other', 'key', options)
+    store.complaints = []
+    const { id } = await store.record(bucket)
+    const [damaged] = await store.rowKeys(uploadRange(id, Buffer.alloc(0)))
+    assert(damaged !== undefined)
+    await store.overwrite(damaged, Buffer.from([10, 1]))
+
+    store.clock.now += 7 * dayMs
+    t.is((await store.round()).aborted, 3)
+    t.is(store.complaints.length, 1)
+    await store.open.store.createUpload('other', 'key', options)
+    await store.overwrite(lifecycleKey(id), Buffer.from([99]))
+    store.clock.now += 7 * dayMs
+    t.is((await store.round()).aborted, 1)
+    t.is(store.complaints.length, 2)
   })
 }

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import { R2dError } from '../../src/errors.ts'
 import type { Committer } from '../../src/metadata/committer.ts'
-import { lifecycleProgressRange } from '../../src/metadata/keys.ts'
+import { lifecycleProgressRange, objectKey, objectRange } from '../../src/metadata/keys.ts'
 import { defaultLifecycle, type LifecycleRule } from '../../src/metadata/lifecycle-record.ts'
 import { dayMs, days, LifecycleStore, ruleOf } from './lifecycle-store.ts'
 import { bodyOf, makeHome, plain, readAll, type EngineName } from './open-store.ts'
@@ -54,6 +54,28 @@ for (const engine of ['rocksdb', 'classic-level'] as const) {
     store.clock.now = start + dayMs
     t.is((await store.round()).expired, 1)
     t.deepEqual(await store.keys(bucket), ['other'])
+  })
+
+  test(`${engine}: an object whose row does not decode holds up no other`, async t => {
+    const rule = ruleOf({ expiration: days(2) })
+    const store = await open(t, engine)
+    store.complaints = []
+    for (const key of ['a', 'b', 'c', 'd']) await store.put(bucket, key)
+    const { id } = await store.record(bucket)
+    const damage = (key: string) => {
+      return store.overwrite(objectKey(id, Buffer.from(key)), Buffer.from([6, 1, 0]))
+    }
+
+    await damage('b')
+    await store.open.store.setBucketLifecycle(bucket, [rule])
+    await store.round({ stepSize: 1 })
+    t.is((await store.index(id)).length, 3)
+    t.is(store.complaints.length, 1)
+    await damage('c')
+    store.clock.now += 2 * dayMs
+    t.is((await store.round()).expired, 2)
+    t.is(store.complaints.length, 2)
+    t.is(await store.rowCount(objectRange(id, Buffer.alloc(0))), 2)
   })
 
   test(`${engine}: what is written again starts anew`, async t => {

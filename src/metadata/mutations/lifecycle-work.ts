@@ -4,6 +4,8 @@
  *
  * Each names the revision of the progress that it was decided from. If the rules have changed since, it is refused
  * (R2D_CONFLICT): nothing is deleted by a rule that is no longer there.
+ *
+ * An object whose row does not decode is left as it is, and named to the caller: one is not to hold up all others.
  */
 
 import { R2dError } from '../../errors.ts'
@@ -22,7 +24,7 @@ import {
   type LifecycleProgress
 } from '../lifecycle-progress-record.ts'
 import { decodeLifecycleRecord, isSameCondition, needsTimeIndex } from '../lifecycle-record.ts'
-import { decodeObjectRecord, encodeObjectRecord } from '../object-record.ts'
+import { decodeObjectRecord, encodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { removeObject } from './delete-objects.ts'
@@ -40,10 +42,16 @@ export interface BuildTimeIndex extends LifecycleStep {
   rowKeys: Buffer[]
 }
 
+/** What a step could not read. */
+export interface Unreadable {
+  /** Row keys of objects. */
+  unreadable: Buffer[]
+}
+
 export async function buildTimeIndex(
   transaction: Transaction,
   step: BuildTimeIndex
-): Promise<void> {
+): Promise<Unreadable> {
   const record = await requireBucket(transaction, step)
   const progress = await requireProgress(transaction, step)
   if (record.timeIndex !== 'building') throw changed(step)
@@ -51,19 +59,26 @@ export async function buildTimeIndex(
   const last = step.rowKeys.at(-1)
   if (last === undefined) {
     setTimeIndex(transaction, step, record, 'ready')
-    return
+    return { unreadable: [] }
   }
 
   const rows = await transaction.getMany(step.rowKeys)
+  const unreadable: Buffer[] = []
   for (const [index, rowKey] of step.rowKeys.entries()) {
     const row = rows[index]
     // Deleted since it was seen; or replaced, and in the index by that.
     if (row === undefined) continue
-    const { uploaded } = decodeObjectRecord(row.value)
+    const object = decodeIfWhole(row.value)
+    if (object === undefined) {
+      unreadable.push(rowKey)
+      continue
+    }
+    const { uploaded } = object
     const indexKey = timeIndexKey(step.bucketId, uploaded, parseObjectKey(rowKey).key)
     transaction.put(indexKey, encodeTimeIndexRecord())
   }
   putProgress(transaction, step, { ...progress, built: parseObjectKey(last).key })
+  return { unreadable }
 }
 
 export interface ClearTimeIndex extends LifecycleStep {
@@ -122,17 +137,19 @@ export interface ApplyLifecycle extends LifecycleStep {
 export async function applyLifecycle(
   transaction: Transaction,
   step: ApplyLifecycle
-): Promise<{ expired: number; transitioned: number }> {
+): Promise<{ expired: number; transitioned: number } & Unreadable> {
   const record = await requireBucket(transaction, step)
   const progress = await requireProgress(transaction, step)
   if (record.timeIndex !== 'ready') throw changed(step)
 
   const due = [...step.expire, ...step.transition]
   const rows = await transaction.getMany(due.map(({ rowKey }) => rowKey))
+  const unreadable: Buffer[] = []
   let [expired, transitioned] = [0, 0]
   for (const [index, { rowKey, uploaded }] of due.entries()) {
     const row = rows[index]
-    const object = row && decodeObjectRecord(row.value)
+    const object = row && decodeIfWhole(row.value)
+    if (row !== undefined && object === undefined) unreadable.push(rowKey)
     // Deleted or replaced since it was seen: what is there now is younger, and has its own place in the index.
     if (object?.uploaded !== uploaded) continue
 
@@ -152,7 +169,16 @@ export async function applyLifecycle(
       step.keep.some(each => isSameCondition(each, condition))
   )
   putProgress(transaction, step, { ...progress, cursors: [...cursors, step.cursor] })
-  return { expired, transitioned }
+  return { expired, transitioned, unreadable }
+}
+
+function decodeIfWhole(value: Buffer): ObjectRecord | undefined {
+  try {
+    return decodeObjectRecord(value)
+  } catch (error) {
+    if (error instanceof R2dError && error.code === 'R2D_CORRUPT_RECORD') return undefined
+    throw error
+  }
 }
 
 async function requireProgress(

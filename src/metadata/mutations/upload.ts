@@ -8,7 +8,8 @@
  */
 
 import { R2dError } from '../../errors.ts'
-import { uploadIndexKey } from '../keys.ts'
+import type { Version } from '../engine.ts'
+import { lifecycleKey, uploadIndexKey } from '../keys.ts'
 import { decodeObjectRecord } from '../object-record.ts'
 import { decodePartRecord } from '../part-record.ts'
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
@@ -116,15 +117,21 @@ export interface AbortUpload {
   revision: number
   /** Every part of the upload. */
   partRowKeys: Buffer[]
+  /** Lifecycle rules that it is aborted by, and which must be those that were read. */
+  rules?: { bucketId: Buffer; version: Version } | undefined
   /** Milliseconds since the epoch. */
   now: number
 }
 
-/** R2D_CONFLICT: a part was written since they were listed; list them again. */
+/**
+ * R2D_CONFLICT: a part was written since they were listed; list them again. R2D_PRECONDITION_FAILED: the rules are others
+ * by now.
+ */
 export async function abortUpload(
   transaction: Transaction,
-  { uploadRowKey, revision, partRowKeys, now }: AbortUpload
+  { uploadRowKey, revision, partRowKeys, rules, now }: AbortUpload
 ): Promise<void> {
+  if (rules !== undefined) await requireRules(transaction, rules)
   await requireRevision(transaction, uploadRowKey, revision)
   await discardParts(transaction, partRowKeys, now)
   for (const rowKey of partRowKeys) transaction.delete(rowKey)
@@ -152,6 +159,16 @@ async function requireRevision(
   if (upload.revision === revision) return
 
   throw new R2dError('R2D_CONFLICT', 'A part was uploaded while the upload was being finished')
+}
+
+async function requireRules(
+  transaction: Transaction,
+  { bucketId, version }: NonNullable<AbortUpload['rules']>
+): Promise<void> {
+  const row = await transaction.get(lifecycleKey(bucketId))
+  if (row?.version === version) return
+
+  throw new R2dError('R2D_PRECONDITION_FAILED', 'The lifecycle rules of the bucket have changed')
 }
 
 async function share(
