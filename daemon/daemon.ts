@@ -19,6 +19,7 @@ import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { locationRange, parseLocationKey } from '../src/metadata/keys.ts'
 import type { LocationStatus } from '../src/control/protocol.ts'
 import { decodeLocationRecord } from '../src/metadata/location-record.ts'
+import { ReadEpochs } from '../src/metadata/read-register.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
@@ -31,6 +32,7 @@ import { Maintenance } from './maintenance.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
+import { releaseRounds } from './release-rounds.ts'
 import { Threads } from './threads.ts'
 
 export interface DaemonSettings {
@@ -78,6 +80,7 @@ export class Daemon {
   readonly faults = new FaultLog()
   readonly settings: DaemonSettings
   readonly #epoch = new ConfigurationEpoch()
+  readonly #reads: ReadEpochs
   readonly #log: Logger
   readonly #onFatal: (error: Error) => void
   #engine: Engine | undefined
@@ -88,6 +91,7 @@ export class Daemon {
 
   private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
     this.settings = settings
+    this.#reads = new ReadEpochs(settings.threadCount)
     this.#log = log
     this.#onFatal = onFatal
   }
@@ -177,6 +181,7 @@ export class Daemon {
     const maintenance = new Maintenance({ log, onFatal: this.#onFatal })
     const { lifecycleIntervalMs: intervalMs } = this.settings
     maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
+    maintenance.start(releaseRounds({ metadata, committer, reads: this.#reads, log }))
     return maintenance
   }
 
@@ -189,6 +194,7 @@ export class Daemon {
       volumes,
       defaultLocation: record.defaultLocation,
       epoch: this.#epoch.memory,
+      reads: this.#reads.memory,
       logLevel
     }
   }
@@ -206,7 +212,8 @@ export class Daemon {
     const { firstBucket } = this.settings
     if (firstBucket !== undefined) {
       const { defaultLocation } = record
-      const parts = { masterKey, defaultLocation, epoch: this.#epoch.memory }
+      const [epoch, reads] = [this.#epoch.memory, this.#reads.memory]
+      const parts = { masterKey, defaultLocation, epoch, reads }
       const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
       await store.createBucket(firstBucket, {}).catch((error: unknown) => {
         if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error
@@ -222,6 +229,7 @@ export class Daemon {
       committer,
       volumes: this.volumes,
       report: this.#report,
+      thread: 0,
       writeBufferSize,
       memoryTierSize
     }
@@ -236,6 +244,9 @@ export class Daemon {
         onFault: this.#report,
         onLog: (level, message, fields) => {
           this.#log[level](fields, message)
+        },
+        onGatewayEnd: thread => {
+          this.#reads.clear(thread)
         },
         onFatal: this.#onFatal
       }
@@ -291,6 +302,7 @@ export class Daemon {
   #gatewaySettings(n: number, threadCount: number): GatewaySettings {
     const { host, port, domains, compat, socketPath } = this.settings
     return {
+      thread: n,
       host,
       port,
       sharesPort: threadCount > 1,

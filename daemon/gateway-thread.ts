@@ -47,12 +47,13 @@ parent.on('message', (message: ToWorker) => {
 
 const metadata = await openEngine(parts.metadata)
 const volumes = await openVolumes(parts, report)
-const { writeBufferSize, memoryTierSize } = settings
+const { thread, writeBufferSize, memoryTierSize } = settings
 const context = buildContext(parts, {
   metadata,
   committer,
   volumes,
   report,
+  thread,
   writeBufferSize,
   memoryTierSize
 })

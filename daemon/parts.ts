@@ -9,6 +9,7 @@ import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
+import { ReadRegister } from '../src/metadata/read-register.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
 import type { StoreContext } from '../src/objects/context.ts'
@@ -52,13 +53,15 @@ export function buildContext(
   {
     masterKey,
     defaultLocation,
-    epoch: memory
-  }: Pick<SharedParts, 'masterKey' | 'defaultLocation' | 'epoch'>,
+    epoch: memory,
+    reads
+  }: Pick<SharedParts, 'masterKey' | 'defaultLocation' | 'epoch' | 'reads'>,
   {
     metadata,
     committer,
     volumes,
     report,
+    thread,
     writeBufferSize,
     memoryTierSize
   }: {
@@ -66,6 +69,8 @@ export function buildContext(
     committer: Committer
     volumes: VolumeSet
     report: (fault: FaultReport) => void
+    /** Its place among those that read. */
+    thread: number
     writeBufferSize: number
     memoryTierSize: number
   }
@@ -84,6 +89,7 @@ export function buildContext(
       },
       memory: new MemoryTier(memoryTierSize)
     }),
+    reads: new ReadRegister(reads, thread),
     writer: new ExtentWriter({ volumes }),
     hashers: new Hashers(hasherCountMax),
     masterKey: key,

@@ -18,10 +18,14 @@ export interface SharedParts {
   defaultLocation: string
   /** Of the ConfigurationEpoch. */
   epoch: SharedArrayBuffer
+  /** Of the ReadEpochs. */
+  reads: SharedArrayBuffer
   logLevel: string
 }
 
 export interface GatewaySettings {
+  /** Its place among the gateways, from 0. */
+  thread: number
   host: string
   /** 0 for the first thread means any free port; it reports which. */
   port: number

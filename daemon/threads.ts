@@ -35,6 +35,8 @@ export interface ThreadEvents {
     message: string,
     fields: Record<string, unknown>
   ) => void
+  /** A gateway thread has ended, and with it what it was doing. */
+  onGatewayEnd: (thread: number) => void
   /** A bug: the process is to stop. */
   onFatal: (error: Error) => void
 }
@@ -153,6 +155,9 @@ export class Threads {
     })
     slot.worker.on('message', (message: FromWorker) => {
       if (message.kind === 'counters') slot.counters = message.counters
+    })
+    slot.worker.on('exit', () => {
+      this.#events.onGatewayEnd(slot.settings.thread)
     })
   }
 

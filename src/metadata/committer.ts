@@ -57,7 +57,8 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'buildTimeIndex',
   'clearTimeIndex',
   'applyLifecycle',
-  'setReplicas'
+  'setReplicas',
+  'releaseDiscards'
 ])
 
 export class LocalCommitter implements Committer {

@@ -12,7 +12,7 @@ export type { Replica }
 export interface ExtentRecord {
   /** Bytes of plaintext: 1 to extentSizeMax. */
   size: number
-  /** Object records and manifest pages with a slice of it. At least 1. */
+  /** Slices of it in the rows of objects, parts and manifest pages. At least 1. */
   references: number
   /** Replicas that it is to have; zero: as many as its location keeps. */
   replicaTarget: number

@@ -9,7 +9,8 @@
  *     "o" bucket id (12) key                 an object: the key's NFC form in UTF-8
  *     "e" extent id (16)                     an extent
  *     "m" page id (16)                       a manifest page
- *     "d" version or part id (16)            what a version or part that is gone referred to
+ *     "d" discarded (8) version or part id (16)
+ *                                            what a version or part that is gone referred to; milliseconds, big-endian
  *     "u" bucket id (12) key 00 time (8) upload id (16)
  *                                            a multipart upload: the key with 00 as 00 ff, the time big-endian
  *     "p" upload id (16) number (2)          a part of an upload: the number big-endian
@@ -318,8 +319,30 @@ export function manifestPageKey(id: Buffer): Buffer {
   return idKey(kinds.manifestPage, id)
 }
 
-export function discardKey(versionId: Buffer): Buffer {
-  return idKey(kinds.discard, versionId)
+/** `discarded`: milliseconds since the epoch, so that what is to be released stands in order, behind what was. */
+export function discardKey(discarded: number, id: Buffer): Buffer {
+  assert(id.length === 16)
+  const key = discardPosition(discarded, 16)
+  id.copy(key, 9)
+  return key
+}
+
+/** The discards of that time and later. */
+export function discardRange(discardedMin = 0): Range {
+  return { gte: discardPosition(discardedMin, 0), lt: prefixEnd(Buffer.from(kinds.discard)) }
+}
+
+/** Milliseconds since the epoch. */
+export function parseDiscardKey(rowKey: Buffer): number {
+  assert(rowKey.length === 25)
+  return Number(rowKey.readBigUInt64BE(1))
+}
+
+function discardPosition(discarded: number, tailSize: number): Buffer {
+  const key = Buffer.alloc(9 + tailSize)
+  key.write(kinds.discard, 'latin1')
+  key.writeBigUInt64BE(BigInt(discarded), 1)
+  return key
 }
 
 export function repairKey(extentId: Buffer): Buffer {

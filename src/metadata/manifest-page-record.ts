@@ -8,7 +8,7 @@ import { entryCount, readManifest, writeManifest, type Manifest } from './manife
 import { RowReader, RowWriter } from './row-codec.ts'
 
 export interface ManifestPageRecord {
-  /** Objects, parts of uploads and pages that refer to this page. At least 1. */
+  /** Entries for this page in the rows of objects, parts and other pages. At least 1. */
   references: number
   /** 1 to manifestPageEntryCountMax slices or pages. */
   manifest: Manifest

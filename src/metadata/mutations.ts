@@ -9,6 +9,7 @@ import { copyObject } from './mutations/copy-object.ts'
 import { createCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
+import { releaseDiscards } from './mutations/release.ts'
 import { setReplicas } from './mutations/set-replicas.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
@@ -40,6 +41,7 @@ const registry = {
   clearTimeIndex,
   applyLifecycle,
   setReplicas,
+  releaseDiscards,
   createCredential,
   setLocationReplicas,
   setBucketReplicas

@@ -5,6 +5,7 @@
 import type { Committer } from '../metadata/committer.ts'
 import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Engine } from '../metadata/engine.ts'
+import type { ReadRegister } from '../metadata/read-register.ts'
 import type { ExtentReader } from '../storage/extent-reader.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { BucketCatalog } from './bucket-catalog.ts'
@@ -17,6 +18,8 @@ export interface StoreContext {
   committer: Committer
   buckets: BucketCatalog
   reader: ExtentReader
+  /** Reads that are under way: what they read is not released. */
+  reads: ReadRegister
   writer: ExtentWriter
   hashers: Hashers
   masterKey: Buffer

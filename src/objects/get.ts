@@ -33,24 +33,31 @@ export async function get(
   key: string,
   options: GetOptions
 ): Promise<GetResult> {
-  const { bucket, record, outcome } = await find(context, bucketName, key, options)
-  if (outcome.kind !== 'object') return outcome
+  const endRead = context.reads.begin()
+  let isGoingOn = false
+  try {
+    const { bucket, record, outcome } = await find(context, bucketName, key, options)
+    if (outcome.kind !== 'object') return outcome
 
-  const { offset, length } = outcome
-  const contentKey = openContentKey(bucket, record, options.customerKey)
-  const cached = readCached(context, contentKey, record, { offset, length })
-  if (cached !== undefined) return { ...outcome, body: cached }
+    const { offset, length } = outcome
+    const contentKey = openContentKey(bucket, record, options.customerKey)
+    const cached = readCached(context, contentKey, record, { offset, length })
+    if (cached !== undefined) return { ...outcome, body: cached }
 
-  const body = content(context, contentKey, record, { offset, length })
-  // The first window is read here, so that content that cannot be read is an error, not a broken answer.
-  const first = await body.next()
-  if (first.done !== true && first.value.length === length) {
-    // Whoever leaves with a window keeps its memory: no other reader gets it.
-    await body.return()
-    return { ...outcome, body: first.value }
+    const body = content(context, contentKey, record, { offset, length })
+    // The first window is read here, so that content that cannot be read is an error, not a broken answer.
+    const first = await body.next()
+    if (first.done !== true && first.value.length === length) {
+      // Whoever leaves with a window keeps its memory: no other reader gets it.
+      await body.return()
+      return { ...outcome, body: first.value }
+    }
+
+    isGoingOn = true
+    return { ...outcome, body: resume(first, body, endRead) }
+  } finally {
+    if (!isGoingOn) endRead()
   }
-
-  return { ...outcome, body: resume(first, body) }
 }
 
 export async function head(
@@ -146,7 +153,8 @@ function resolvePart(
 /** No generator: one that is left before its first step would not come to leave `rest`. */
 function resume(
   first: IteratorResult<Buffer, void>,
-  rest: AsyncGenerator<Buffer, void, undefined>
+  rest: AsyncGenerator<Buffer, void, undefined>,
+  endRead: () => void
 ): AsyncIterableIterator<Buffer, void, undefined> {
   let waiting: IteratorResult<Buffer, void> | undefined = first
 
@@ -154,15 +162,29 @@ function resume(
     [Symbol.asyncIterator]() {
       return this
     },
-    next() {
-      if (waiting === undefined) return rest.next()
-      const result = waiting
-      waiting = undefined
-      return Promise.resolve(result)
+    async next() {
+      if (waiting !== undefined) {
+        const result = waiting
+        waiting = undefined
+        if (result.done === true) endRead()
+        return result
+      }
+      try {
+        const result = await rest.next()
+        if (result.done === true) endRead()
+        return result
+      } catch (error) {
+        endRead()
+        throw error
+      }
     },
-    return() {
+    async return() {
       waiting = undefined
-      return rest.return()
+      try {
+        return await rest.return()
+      } finally {
+        endRead()
+      }
     }
   }
 }

@@ -81,7 +81,12 @@ export async function copyPart(
 ): Promise<PartInfo> {
   requirePartNumber(target)
 
-  return retryConflicts(() => copyPartOnce(context, target, options))
+  const endRead = context.reads.begin()
+  try {
+    return await retryConflicts(() => copyPartOnce(context, target, options))
+  } finally {
+    endRead()
+  }
 }
 
 async function copyPartOnce(

@@ -154,6 +154,11 @@ export function decodeRecordHeader(bytes: Buffer): DecodedRecordHeader {
   }
 }
 
+/** Bytes that an extent of this plain size takes in a segment. */
+export function recordSize(plainSize: number): number {
+  return recordHeaderSize + sealedSize(plainSize)
+}
+
 /** 12 hex digits: the names sort in the order in which segments were begun. */
 export function segmentName(number: number): string {
   return `${number.toString(16).padStart(12, '0')}.segment`

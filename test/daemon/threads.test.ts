@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { openStore } from '../../daemon/open-store.ts'
 import { Threads } from '../../daemon/threads.ts'
+import { ReadEpochs } from '../../src/metadata/read-register.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
 import { makeHome } from '../objects/open-store.ts'
 import { localRequest } from './daemon-process.ts'
@@ -27,6 +28,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     sharesPort: true,
     socketPath: socketPath(n),
     domains: [],
+    thread: n,
     compat: 'r2' as const,
     writeBufferSize: 1 << 24,
     memoryTierSize: 1 << 20
@@ -38,11 +40,13 @@ test('a committer and a gateway that die under load are replaced, and what was a
     volumes,
     defaultLocation: record.defaultLocation,
     epoch: new SharedArrayBuffer(4),
+    reads: new ReadEpochs(2).memory,
     logLevel: 'info'
   }
   const threads = await Threads.start(parts, settings, {
     onFault: () => undefined,
     onLog: () => undefined,
+    onGatewayEnd: () => undefined,
     onFatal: error => t.fail(error.message)
   })
   assert.equal((await localRequest(socketPath(0), 'PUT', '/bucket')).status, 200)

@@ -292,7 +292,6 @@ const codecs: AnyCodec[] = [
     name: 'discard',
     records: fc.record(
       {
-        discarded: time,
         extentIds: fc.array(bytes(16), { maxLength: 3 }),
         pageIds: fc.array(bytes(16), { maxLength: 3 })
       },

@@ -12,6 +12,7 @@ import { LocalCommitter } from '../../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../../src/metadata/engine.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
+import { ReadEpochs } from '../../src/metadata/read-register.ts'
 import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
 import type { Store } from '../../src/objects/store.ts'
@@ -24,6 +25,7 @@ export interface TestStore {
   context: StoreContext
   home: string
   faults: FaultReport[]
+  reads: ReadEpochs
   close: () => Promise<void>
 }
 
@@ -76,17 +78,20 @@ export async function openStoreOn({
   const group = new GroupCommitter(engine)
   const writer = new ExtentWriter({ volumes })
   const epoch = new ConfigurationEpoch()
+  const reads = new ReadEpochs(1)
   const context = buildContext(
     {
       masterKey: opened.masterKey,
       defaultLocation: opened.record.defaultLocation,
-      epoch: epoch.memory
+      epoch: epoch.memory,
+      reads: reads.memory
     },
     {
       metadata: engine,
       committer: new LocalCommitter(group, writer, epoch),
       volumes,
       report,
+      thread: 0,
       writeBufferSize: 64 * 1024 * 1024,
       memoryTierSize: 1024 * 1024
     }
@@ -100,7 +105,7 @@ export async function openStoreOn({
     await context.hashers.close()
     await engine[Symbol.asyncDispose]()
   }
-  return { store: createObjectStore(context), context, home: path, faults, close }
+  return { store: createObjectStore(context), context, home: path, faults, reads, close }
 }
 
 export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerator<Buffer> {

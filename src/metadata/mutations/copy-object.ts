@@ -9,7 +9,7 @@ import type { Manifest } from '../manifest.ts'
 import { decodeManifestPageRecord, encodeManifestPageRecord } from '../manifest-page-record.ts'
 import { decodeObjectRecord } from '../object-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { distinct, replaceObject, type Destination } from './put-object.ts'
+import { replaceObject, type Destination } from './put-object.ts'
 
 export interface CopyObject extends Destination {
   sourceRowKey: Buffer
@@ -32,15 +32,18 @@ export async function copyObject(transaction: Transaction, copy: CopyObject): Pr
   await replaceObject(transaction, copy, copy.value)
 }
 
-/** One more reference to each extent or page that a manifest names. */
+/** One more reference to each extent or page, for each time that a manifest names it. */
 async function shareContent(transaction: Transaction, manifest: Manifest): Promise<void> {
   if (manifest.kind === 'inline') {
-    await shareExtents(transaction, distinct(manifest.slices.map(slice => slice.extentId)))
+    await shareExtents(
+      transaction,
+      manifest.slices.map(({ extentId }) => extentId)
+    )
     return
   }
 
-  for (const id of distinct(manifest.pages.map(page => page.pageId))) {
-    const key = manifestPageKey(id)
+  for (const { pageId } of manifest.pages) {
+    const key = manifestPageKey(pageId)
     const record = decodeManifestPageRecord(await required(transaction, key))
     transaction.put(key, encodeManifestPageRecord({ ...record, references: record.references + 1 }))
   }

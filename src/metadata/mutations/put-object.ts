@@ -151,16 +151,9 @@ export function discard(
   now: number
 ): void {
   const extentIds =
-    manifest.kind === 'inline' ? distinct(manifest.slices.map(slice => slice.extentId)) : []
-  const pageIds = manifest.kind === 'paged' ? distinct(manifest.pages.map(page => page.pageId)) : []
+    manifest.kind === 'inline' ? manifest.slices.map(({ extentId }) => extentId) : []
+  const pageIds = manifest.kind === 'paged' ? manifest.pages.map(({ pageId }) => pageId) : []
   if (extentIds.length + pageIds.length === 0) return
 
-  transaction.put(discardKey(id), encodeDiscardRecord({ discarded: now, extentIds, pageIds }))
-}
-
-/** A version refers to an extent or page once, however many slices of it it has. */
-export function distinct(ids: readonly Buffer[]): Buffer[] {
-  if (ids.length < 2) return [...ids]
-
-  return [...new Map(ids.map(id => [id.toString('latin1'), id])).values()]
+  transaction.put(discardKey(now, id), encodeDiscardRecord({ extentIds, pageIds }))
 }

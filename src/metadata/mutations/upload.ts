@@ -61,7 +61,7 @@ export interface SharedContent {
   /** The object's row must hold this version still. */
   sourceRowKey: Buffer
   sourceVersionId: Buffer
-  /** The extents that the part names, each as often as there are rows that name it. */
+  /** The extents that the part and its pages name, each as often as they do. */
   extentIds: Buffer[]
 }
 
