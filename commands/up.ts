@@ -2,6 +2,9 @@ import { Flags } from '@oclif/core'
 import { daemonFlags } from '../src/cli/daemon-flags.ts'
 import { R2dCommand } from '../src/cli/r2d-command.ts'
 import { welcome } from '../src/cli/welcome.ts'
+import { ControlClient } from '../src/control/client.ts'
+import type { Home } from '../src/home.ts'
+import type { Daemon } from '../daemon/daemon.ts'
 
 export default class Up extends R2dCommand {
   static override summary = 'Make a store if there is none, and serve it'
@@ -29,13 +32,16 @@ export default class Up extends R2dCommand {
       port: flags.port,
       threads: flags.threads,
       bucket: flags.bucket,
-      onReady: async ({ endpoint, settings: { engine } }) => {
-        if (flags.quiet) return
-        const [credential] = await this.control(flags).credentials()
-        if (credential !== undefined)
-          this.log(welcome({ endpoint, home: home.path, engine }, credential))
-      }
+      ...(flags.quiet ? {} : { onReady: daemon => this.#welcome(daemon, home) })
     })
     process.exit(code)
+  }
+  async #welcome(
+    { endpoint, settings: { engine } }: Pick<Daemon, 'endpoint' | 'settings'>,
+    home: Home
+  ): Promise<void> {
+    const [credential] = await new ControlClient(home).credentials()
+    if (credential !== undefined)
+      this.log(welcome({ endpoint, home: home.path, engine }, credential))
   }
 }

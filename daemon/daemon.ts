@@ -11,7 +11,7 @@ import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
 import type { Compat } from '../src/gateway/compat.ts'
-import { nodeFiles } from '../src/file.ts'
+import { errnoOf, nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
@@ -341,7 +341,8 @@ async function requireFreePort({ host, port }: DaemonSettings): Promise<void> {
   try {
     await once(probe, 'listening')
   } catch (error) {
-    throw new R2dError('R2D_INVALID_CONFIG', `Cannot listen on ${host}:${port}`, {
+    const reason = errnoOf(error) === 'EADDRINUSE' ? 'the port is in use' : String(error)
+    throw new R2dError('R2D_INVALID_CONFIG', `Cannot listen on ${host}:${port}: ${reason}`, {
       cause: error,
       hint: 'Stop what uses the port, or choose another one with --port or R2D_S3_PORT'
     })

@@ -22,6 +22,7 @@ import { isRocksDbAvailable } from '../src/metadata/rocksdb.ts'
 import { version } from '../src/version.ts'
 import { startControlServer } from './control-server.ts'
 import { Daemon, type DaemonSettings } from './daemon.ts'
+import { terminalLog } from './terminal-log.ts'
 
 export interface RunOptions {
   home: Home
@@ -30,7 +31,7 @@ export interface RunOptions {
   threads?: number | undefined
   /** Made at the start if it is not there. */
   bucket?: string | undefined
-  /** Called once the daemon serves. */
+  /** Called once the daemon serves, in place of a line in the log. */
   onReady?: (daemon: Daemon) => Promise<void>
 }
 
@@ -45,7 +46,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   const masterKey = takeMasterKeySource(home)
   makeDirectories(home)
 
-  const log = pino({ level: config.log.level, base: { pid: process.pid } }, pino.destination(2))
+  const log = openLog(config.log.level)
   const fatal = Promise.withResolvers<number>()
   const onFatal = (error: Error): void => {
     log.fatal({ error: error.stack }, 'a bug was met: stopping before it spreads')
@@ -66,11 +67,12 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     onStop: stop.request
   })
   writeFileSync(home.pidFile, `${process.pid}\n`, { mode: 0o600 })
-  log.info(
-    { version, endpoint: daemon.endpoint, engine: settings.engine, home: home.path },
-    'serving'
-  )
-  await options.onReady?.(daemon)
+  const { host, port, threads } = options
+  writeFileSync(home.startFile, JSON.stringify({ host, port, threads }), { mode: 0o600 })
+  if (options.onReady === undefined) {
+    const { endpoint } = daemon
+    log.info({ version, endpoint, engine: settings.engine, home: home.path }, 'serving')
+  } else await options.onReady(daemon)
 
   const code = await Promise.race([stop.requested.then(() => 0), fatal.promise])
   if (code !== 0) return code
@@ -78,8 +80,17 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   control.closeIdleConnections()
   await daemon.stop()
   rmSync(home.pidFile, { force: true })
+  rmSync(home.startFile, { force: true })
   rmSync(home.controlSocket, { force: true })
   return 0
+}
+
+/** Lines of JSON; on a terminal, lines for people. */
+function openLog(level: Config['log']['level']): Logger {
+  return pino(
+    { level, base: { pid: process.pid } },
+    process.stderr.isTTY ? terminalLog(process.stderr) : pino.destination(2)
+  )
 }
 
 /** Signals that come within this time, milliseconds, are one. */

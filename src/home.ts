@@ -6,7 +6,7 @@
  *     metadata/      the engine's files
  *     volumes/       the default volumes
  *     logs/r2d.log   what a daemon in the background says
- *     run/           sockets and the pid file
+ *     run/           sockets, the pid file, and what the daemon was started with
  *
  * `R2D_HOME`, or else `r2d` in the user's data directory (XDG Base Directory Specification).
  */
@@ -28,6 +28,8 @@ export interface Home {
   logFile: string
   run: string
   pidFile: string
+  /** What the daemon was started with. */
+  startFile: string
   controlSocket: string
   /** The S3 socket of gateway thread `n`. */
   s3Socket: (n: number) => string
@@ -47,6 +49,7 @@ export function resolveHome(environment: NodeJS.ProcessEnv = process.env): Home 
     logFile: join(path, 'logs', 'r2d.log'),
     run,
     pidFile: join(run, 'r2d.pid'),
+    startFile: join(run, 'start.json'),
     controlSocket: join(run, 'control.sock'),
     s3Socket: n => join(run, `s3-${n}.sock`)
   }

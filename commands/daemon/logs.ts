@@ -30,7 +30,14 @@ export default class DaemonLogs extends R2dCommand {
     const text = await readFile(logFile, 'utf8')
     const lines = text.split('\n').slice(0, -1)
     for (const line of lines.slice(Math.max(0, lines.length - flags.lines))) this.log(line)
-    if (!flags.follow) return
+    if (!flags.follow) {
+      await this.control(flags)
+        .status()
+        .catch((error: unknown) => {
+          if (error instanceof R2dError) this.say(`r2d: ${error.message}\n${error.hint ?? ''}`)
+        })
+      return
+    }
 
     let shown = Buffer.byteLength(text)
     for (;;) {

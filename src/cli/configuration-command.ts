@@ -82,21 +82,28 @@ export abstract class ConfigurationCommand extends R2dCommand {
   }
 }
 
+const hint = 'Give the rules as `get` prints them, with or without --xml'
+
 /** S3's XML. */
 async function readDocument(kind: BucketConfiguration, file: string): Promise<string> {
+  const name = file === '-' ? 'Standard input' : file
   let content: string
   try {
     content = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')
   } catch (error) {
-    throw new R2dError('R2D_INVALID_CONFIG', `${file} cannot be read`, { cause: error })
+    throw new R2dError('R2D_INVALID_CONFIG', `${name} cannot be read`, { cause: error })
   }
+  if (content.trim() === '') throw new R2dError('R2D_INVALID_CONFIG', `${name} is empty`, { hint })
   if (content.trimStart().startsWith('<')) return content
 
   let parsed: unknown
   try {
     parsed = JSON.parse(content)
   } catch (error) {
-    throw new R2dError('R2D_INVALID_CONFIG', `${file} is neither XML nor JSON`, { cause: error })
+    throw new R2dError('R2D_INVALID_CONFIG', `${name} is neither XML nor JSON`, {
+      cause: error,
+      hint
+    })
   }
-  return forms[kind].toXml(new JsonReader(parsed, file))
+  return forms[kind].toXml(new JsonReader(parsed, name))
 }

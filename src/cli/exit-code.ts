@@ -52,3 +52,16 @@ export function exitCodeOf(code: ErrorCode): number {
       return 75
   }
 }
+
+/** Of a daemon that ended with this code before it served: what its start fails with, so that the code is the same. */
+export function errorCodeOf(exitCode: number): ErrorCode {
+  const codes: Record<number, ErrorCode> = {
+    2: 'R2D_INVALID_CONFIG',
+    6: 'R2D_FORBIDDEN',
+    8: 'R2D_CORRUPT_RECORD',
+    9: 'R2D_STORE_FULL',
+    10: 'R2D_LOCKED',
+    75: 'R2D_UNAVAILABLE'
+  }
+  return codes[exitCode] ?? 'R2D_UNREACHABLE'
+}

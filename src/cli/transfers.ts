@@ -67,6 +67,8 @@ export class Transfers {
       return result
     }
 
+    // Said once, and not for every file.
+    if (target.kind === 'remote') await this.#client.requireBucket(target.bucket)
     const running = new Set<Promise<void>>()
     for await (const transfer of planRecursive(source, target, this.#client)) {
       this.#progress.expect(transfer.size ?? 0)

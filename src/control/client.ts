@@ -67,13 +67,20 @@ export class ControlClient {
   }
 }
 
+/** A socket that is there and that nobody answers is what a daemon leaves that was not stopped. */
 export function unreachable(error: unknown): R2dError {
   const errno = errnoOf(error)
-  const isAbsent = errno === 'ENOENT' || errno === 'ECONNREFUSED'
+  const [message, hint] =
+    errno === 'ENOENT'
+      ? [nobody, 'Start it with: r2d daemon start, or r2d up to stay in the foreground']
+      : errno === 'ECONNREFUSED'
+        ? [
+            `${nobody}: the last one was killed, or its machine went down`,
+            'Nothing acknowledged is lost. Start it again with: r2d daemon start'
+          ]
+        : ['The daemon cannot be reached', 'See r2d daemon logs']
 
-  return new R2dError(
-    'R2D_UNREACHABLE',
-    isAbsent ? 'No daemon is running on this home directory' : 'The daemon cannot be reached',
-    { cause: error, hint: 'Start it with: r2d up' }
-  )
+  return new R2dError('R2D_UNREACHABLE', message, { cause: error, hint })
 }
+
+const nobody = 'No daemon is running on this home directory'

@@ -106,6 +106,11 @@ export class ObjectClient {
     return String(await readDocument(response, 'LocationConstraint')).toLowerCase()
   }
 
+  /** R2D_NO_SUCH_BUCKET. */
+  async requireBucket(name: string): Promise<void> {
+    await this.bucketLocation(name)
+  }
+
   async deleteBucket(name: string): Promise<void> {
     await drain(await this.#send('DELETE', pathOf(name)))
   }

@@ -190,7 +190,7 @@ async function answerTo(
     const rawQuery = mark === -1 ? '' : url.slice(mark + 1)
     signing = await authenticate(
       { method, headers: received, target, rawQuery },
-      { credentials, isLocation: async name => store.hasLocation(name), now: now() }
+      { credentials, isLocation: async name => store.hasLocation(name), compat, now: now() }
     )
   }
 

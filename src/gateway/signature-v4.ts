@@ -10,6 +10,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Credentials } from '../objects/store.ts'
+import type { Compat } from './compat.ts'
 import { withoutCustomerKeys } from './customer-key.ts'
 import { S3Error } from './s3/s3-error.ts'
 import { SigningKey } from './signing-key.ts'
@@ -46,6 +47,7 @@ export interface SigningKnowledge {
   credentials: Credentials
   /** Whether the store has a location of this name, which is in lower case. */
   isLocation: (name: string) => Promise<boolean>
+  compat: Compat
   /** Milliseconds since the epoch. */
   now: number
 }
@@ -71,13 +73,13 @@ interface Claim extends Scope {
  */
 export async function authenticate(
   request: SignedRequest,
-  { credentials, isLocation, now }: SigningKnowledge
+  { credentials, isLocation, compat, now }: SigningKnowledge
 ): Promise<SigningContext> {
   const { headers, target } = request
   const claim =
     headers.authorization === undefined && target.query.has('X-Amz-Credential')
       ? readPresigned(request, now)
-      : readHeader(request, now)
+      : readHeader(request, compat, now)
 
   const regionName = claim.region.toLowerCase()
   if (!regions.has(regionName) && !(await isLocation(regionName))) {
@@ -102,9 +104,16 @@ export async function authenticate(
   return { signingKey, time, scope, signature }
 }
 
-function readHeader({ headers, target }: SignedRequest, now: number): Claim {
+const unsigned = {
+  'strict-r2': 'Authorization',
+  r2:
+    'Authorization: the request has no signature. Sign it with an access key (AWS Signature Version 4), ' +
+    'or use a presigned URL, as `r2d presign` makes them'
+} satisfies Record<Compat, string>
+
+function readHeader({ headers, target }: SignedRequest, compat: Compat, now: number): Claim {
   const { authorization } = headers
-  if (authorization === undefined) throw new S3Error('InvalidArgument', 'Authorization')
+  if (authorization === undefined) throw new S3Error('InvalidArgument', unsigned[compat])
   if (headers['x-amz-content-sha256'] === undefined) {
     throw new S3Error('InvalidRequest', 'Missing x-amz-content-sha256')
   }

@@ -1,24 +1,20 @@
 // The command line as a person uses it: bin/r2d in a process, against a daemon in another.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
 import {
   DaemonProcess,
-  environmentOf,
   localRequest,
   makeDaemonHome,
-  removeHome,
-  root
+  removeHome
 } from '../daemon/daemon-process.ts'
+import { launcher, r2dAt, run, type Outcome } from './command-line.ts'
 
-const launcher = join(root, 'bin/r2d')
 let daemon: DaemonProcess
 
 test.before(async () => {
@@ -30,28 +26,7 @@ test.after.always(async () => {
   await removeHome(daemon.home)
 })
 
-interface Outcome {
-  code: number | null
-  stdout: string
-  stderr: string
-}
-
-async function run(
-  program: string,
-  args: string[],
-  { input, environment = {} }: { input?: Buffer; environment?: Record<string, string> } = {}
-): Promise<Outcome> {
-  const child = spawn(program, args, { env: { ...environmentOf(daemon.home), ...environment } })
-  child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
-  const code = new Promise<number | null>(resolve => {
-    child.on('close', resolve)
-  })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { code: await code, stdout, stderr }
-}
-
-const r2d = (...args: string[]): Promise<Outcome> => run(process.execPath, [launcher, ...args])
+const r2d = (...args: string[]): Promise<Outcome> => r2dAt(daemon.home, args)
 
 async function ok(t: ExecutionContext, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await r2d(...args)
@@ -94,9 +69,14 @@ test('a file goes up and comes down again, by name, into a prefix and a director
 
 test('standard input becomes an object, and an object standard output', async t => {
   const bucket = await makeBucket(t)
-  const { code, stderr } = await run(process.execPath, [launcher, 'cp', '-', `r2://${bucket}/in`], {
-    input: Buffer.from('from a pipe')
-  })
+  const { code, stderr } = await run(
+    daemon.home,
+    process.execPath,
+    [launcher, 'cp', '-', `r2://${bucket}/in`],
+    {
+      input: Buffer.from('from a pipe')
+    }
+  )
   t.is(code, 0, stderr)
 
   t.is(await ok(t, 'cp', `r2://${bucket}/in`, '-'), 'from a pipe')
@@ -134,9 +114,14 @@ test('a tree goes up and down with --recursive, and is moved and removed', async
 test('a key that leads out of the target directory is refused, and nothing is written there', async t => {
   const bucket = await makeBucket(t)
   const path = await directory(t)
-  await run(process.execPath, [launcher, 'cp', '-', `r2://${bucket}/x/../../escaped`], {
-    input: Buffer.from('bad')
-  })
+  await run(
+    daemon.home,
+    process.execPath,
+    [launcher, 'cp', '-', `r2://${bucket}/x/../../escaped`],
+    {
+      input: Buffer.from('bad')
+    }
+  )
 
   const { code, stderr } = await r2d('cp', '-r', `r2://${bucket}/`, join(path, 'a', 'b'))
 
@@ -229,7 +214,7 @@ test('every failure has its exit code, and says what and what next without a sta
 test('without a daemon a command says how to start one', async t => {
   const home = await directory(t)
 
-  const { code, stderr } = await run(process.execPath, [launcher, 'ls'], {
+  const { code, stderr } = await run(daemon.home, process.execPath, [launcher, 'ls'], {
     environment: { R2D_HOME: home }
   })
 
@@ -242,7 +227,9 @@ test('the daemon is started, found running, restarted and stopped from the comma
   const home = await makeDaemonHome()
   t.teardown(() => removeHome(home))
   const at = (...args: string[]): Promise<Outcome> => {
-    return run(process.execPath, [launcher, ...args], { environment: { R2D_HOME: home } })
+    return run(daemon.home, process.execPath, [launcher, ...args], {
+      environment: { R2D_HOME: home }
+    })
   }
 
   const started = await at('daemon', 'start', '--bucket', 'first')
@@ -261,7 +248,9 @@ test('a setting that is not allowed is refused with its place', async t => {
   await writeFile(join(home, 'r2d.toml'), '[s3]\nport = "many"\n')
   const start = (): Promise<Outcome> => {
     const environment = { R2D_HOME: home, R2D_S3_PORT: '' }
-    return run(process.execPath, [launcher, 'daemon', 'start', '--foreground'], { environment })
+    return run(daemon.home, process.execPath, [launcher, 'daemon', 'start', '--foreground'], {
+      environment
+    })
   }
 
   const wrong = await start()
@@ -280,7 +269,7 @@ test('help has examples, and an old Node.js is no obstacle', async t => {
     .find(path => !path.includes('node_modules') && existsSync(path))
   assert(old !== undefined, 'A Node.js outside of the checkout is what a machine has')
 
-  const { code, stdout, stderr } = await run(old, [launcher, '--version'])
+  const { code, stdout, stderr } = await run(daemon.home, old, [launcher, '--version'])
 
   t.is(code, 0, stderr)
   t.regex(stdout, /^r2d\/0\./)

@@ -29,7 +29,12 @@ const signed = (authorization: string): IncomingHttpHeaders => ({
   authorization
 })
 
-const knowledge = { credentials, isLocation: () => Promise.resolve(false), now }
+const knowledge = {
+  credentials,
+  isLocation: () => Promise.resolve(false),
+  compat: 'r2' as const,
+  now
+}
 
 const asHeader = async (authorization: string): Promise<unknown> => {
   const target = parseTarget('/b/k', undefined, [])

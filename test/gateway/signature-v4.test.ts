@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import test from 'ava'
 import { signedRequest } from '../../bench/signed-request.ts'
 import { presign } from '../../src/gateway/presign.ts'
+import type { Compat } from '../../src/gateway/compat.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
 import {
   authenticate,
@@ -34,8 +35,9 @@ function parse(bytes: Buffer): SignedRequest {
 }
 
 /** The store of these tests has one location. */
-function knowledge(now: number): SigningKnowledge {
-  return { credentials, isLocation: name => Promise.resolve(name === 'cellar'), now }
+function knowledge(now: number, compat: Compat = 'r2'): SigningKnowledge {
+  const isLocation = (name: string) => Promise.resolve(name === 'cellar')
+  return { credentials, isLocation, compat, now }
 }
 
 async function codeOf(request: SignedRequest, now = Date.now()): Promise<string> {
@@ -187,6 +189,16 @@ for (const [what, request, expected] of refused) {
     t.is(await codeOf(request()), expected)
   })
 }
+
+test("a request without a signature is told what is missing, and in R2's words where that is asked for", async t => {
+  const message = async (compat: Compat): Promise<string> => {
+    const answer = authenticate(without('authorization'), knowledge(Date.now(), compat))
+    return (await t.throwsAsync(answer)).message
+  }
+
+  t.is(await message('strict-r2'), 'Authorization')
+  t.regex(await message('r2'), /no signature.*access key.*presigned URL/)
+})
 
 test("a location's name is taken for a region, however it is written", async t => {
   const inRegion = (region: string): SignedRequest =>
