@@ -3,13 +3,17 @@
 //
 // Method: each writer has keys of its own, so that the order of what it did to a key is known. It notes what it is about
 // to do, does it, and notes the answer. In an image, a key must be as it was last acknowledged, or as what was under way
-// would have made it: whole, and the same in GET and LIST. What POSIX lets a disk do to what was not synced,
+// would have made it: whole, and the same in GET and LIST. Background work runs beside the writers, and once more
+// in the image: then rows count exactly what refers to them, and everything is asked for again. What POSIX lets a disk do to what was not synced,
 // simulated-disk.ts draws from the seed. (ALICE, and FoundationDB's simulation, are of this kind.)
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { R2dError } from '../../src/errors.ts'
+import { Releaser } from '../../src/maintenance/release.ts'
 import type { Store } from '../../src/objects/store.ts'
+import { assertExactReferences } from '../maintenance/recount.ts'
 import { bodyOf, openStoreOn, plain, readAll, type TestStore } from '../objects/open-store.ts'
 import { MemoryEngine } from './memory-engine.ts'
 import { Random } from './random.ts'
@@ -76,12 +80,20 @@ export async function runCrashImages(seed: number, imageCountMax: number): Promi
   const writers = Array.from({ length: writerCount }, (_, writer) =>
     write(open.store, writer, new Random(`${seed} writer ${writer}`), states, figures)
   )
+  const isDone = new AbortController()
+  const working = work(open, isDone.signal)
   await Promise.all(writers)
+  isDone.abort()
+  await working
   await open.close()
 
   for (const image of images) {
     const reopened = await openStoreOn({ ...home, engine: image.engine, files: image.disk })
     try {
+      await verify(reopened, image.states, figures)
+      await releaserOf(reopened).round(new AbortController().signal)
+      const { discards } = await assertExactReferences(reopened.context.metadata)
+      assert.equal(discards, 0)
       await verify(reopened, image.states, figures)
       figures.images++
     } catch (error) {
@@ -91,6 +103,26 @@ export async function runCrashImages(seed: number, imageCountMax: number): Promi
     }
   }
   return figures
+}
+
+/** What the daemon does in the background, as often as there is a turn for it. */
+async function work(open: TestStore, signal: AbortSignal): Promise<void> {
+  const releaser = releaserOf(open)
+  while (!signal.aborted) {
+    await releaser.round(signal)
+    await nextTurn()
+  }
+}
+
+function releaserOf({ context, reads }: TestStore): Releaser {
+  return new Releaser({
+    metadata: context.metadata,
+    committer: context.committer,
+    reads,
+    onFreed: () => undefined,
+    onUnheard: () => assert.fail('Every commit is heard of'),
+    now: Date.now
+  })
 }
 
 const copyOf = ({ acknowledged, underWay }: KeyState): KeyState => ({
