@@ -11,6 +11,7 @@ export default class Cp extends TransferCommand {
     '<%= config.bin %> <%= command.id %> r2://pictures/2026/photo.jpg .',
     '<%= config.bin %> <%= command.id %> --recursive ./site r2://www/',
     'tar c src | <%= config.bin %> <%= command.id %> - r2://backups/src.tar',
+    '<%= config.bin %> <%= command.id %> --part-size 1GiB disk.img r2://backups/',
     '<%= config.bin %> <%= command.id %> r2://pictures/a.jpg r2://archive/a.jpg'
   ]
   static override aliases = ['bucket:cp', 'object:cp']

@@ -35,11 +35,14 @@ export class Progress {
   }
 
   /** Passes a body through, and counts it. */
-  async *count<T extends Uint8Array>(body: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  async *count<T extends Uint8Array>(
+    body: AsyncIterable<T>
+  ): AsyncGenerator<T, undefined, undefined> {
     for await (const chunk of body) {
       this.add(chunk.length)
       yield chunk
     }
+    return undefined
   }
 
   /** Leaves the line empty for what is written next. */

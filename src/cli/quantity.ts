@@ -25,3 +25,10 @@ export function formatSeconds(seconds: number): string {
 
   return `${Math.floor(whole / 3600)}h${Math.floor((whole % 3600) / 60)}m`
 }
+
+/** Bytes: `64MiB`, `1.5 GiB`, `1000`. Undefined for what is no size. */
+export function parseSize(text: string): number | undefined {
+  const [, digits = '', unit = 'B'] = /^(\d+(?:\.\d+)?) ?([KMGTP]iB|B)?$/.exec(text) ?? []
+  const power = units.findIndex(each => each === unit)
+  return digits === '' ? undefined : Math.floor(Number(digits) * 1024 ** power)
+}

@@ -3,8 +3,12 @@
  */
 
 import { Args, Flags, type Interfaces } from '@oclif/core'
+import { R2dError } from '../errors.ts'
+import { partSizeMin, putSizeMax } from '../limits.ts'
+import { parseSize } from './quantity.ts'
 import { R2dCommand } from './r2d-command.ts'
 import { Transfers, type TransferResult } from './transfers.ts'
+import { partSizeDefault } from './upload.ts'
 
 const flags = {
   recursive: Flags.boolean({ char: 'r', description: 'Everything under a directory or prefix' }),
@@ -15,6 +19,11 @@ const flags = {
     max: 64,
     env: 'R2D_CONCURRENCY'
   }),
+  'part-size': Flags.custom<number>({
+    description: 'Files larger than this are sent in parts of it, some at once [default: 256MiB]',
+    parse: text => Promise.resolve(parsePartSize(text)),
+    env: 'R2D_PART_SIZE'
+  })(),
   progress: Flags.boolean({
     description: 'Show progress, on a terminal',
     default: true,
@@ -42,9 +51,11 @@ export abstract class TransferCommand extends R2dCommand {
     work: (transfers: Transfers, options: { isRecursive: boolean }) => Promise<TransferResult>
   ): Promise<TransferResult> {
     const { concurrency, progress, quiet, recursive: isRecursive } = given
+    const partSize = given['part-size'] ?? partSizeDefault
     const client = await this.objects(given)
     const transfers = new Transfers(client, {
       concurrency,
+      partSize,
       isShown: progress && !this.jsonEnabled(),
       say: text => {
         if (!this.jsonEnabled() && !quiet) this.say(text)
@@ -58,4 +69,14 @@ export abstract class TransferCommand extends R2dCommand {
       client.close()
     }
   }
+}
+
+/** A part must have at least what S3 asks of all but the last, and at most what one request takes. */
+function parsePartSize(text: string): number {
+  const size = parseSize(text)
+  if (size !== undefined && size >= partSizeMin && size <= putSizeMax) return size
+
+  throw new R2dError('R2D_INVALID_CONFIG', `${JSON.stringify(text)} is no size of a part`, {
+    hint: 'Give 5MiB to 5GiB'
+  })
 }

@@ -2,7 +2,7 @@
  * Copies between files, objects and standard streams: what `cp` and `mv` are made of.
  */
 
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { Readable } from 'node:stream'
@@ -10,9 +10,9 @@ import { pipeline } from 'node:stream/promises'
 import type { ObjectClient } from '../control/object-client.ts'
 import { R2dError } from '../errors.ts'
 import { errnoOf } from '../file.ts'
-import { putSizeMax } from '../limits.ts'
 import { formatRemote, type Address } from './address.ts'
 import type { Progress } from './progress.ts'
+import { uploadFile, uploadStream, type UploadOptions } from './upload.ts'
 
 /** One file or object, from here to there. */
 export interface Transfer {
@@ -82,15 +82,18 @@ export async function* planRecursive(
 export async function run(
   { source, target, size }: Transfer,
   client: ObjectClient,
-  progress: Progress
+  options: UploadOptions
 ): Promise<void> {
+  const { progress } = options
   if (source.kind === 'remote' && target.kind === 'remote') {
     await client.copy(source, target)
     progress.add(size ?? 0)
     return
   }
   if (target.kind === 'remote') {
-    await upload(source, target, size, client, progress)
+    if (source.kind === 'local') {
+      await uploadFile(client, { path: source.path, size: size ?? 0 }, target, options)
+    } else await uploadStream(client, process.stdin as AsyncIterable<Buffer>, target, options)
     return
   }
   if (source.kind === 'remote') {
@@ -98,25 +101,6 @@ export async function run(
     return
   }
   throw usage('Neither side is an object', 'Write one of them as r2://bucket/key')
-}
-
-async function upload(
-  source: Address,
-  { bucket, key }: Remote,
-  size: number | undefined,
-  client: ObjectClient,
-  progress: Progress
-): Promise<void> {
-  if (size !== undefined && size > putSizeMax) {
-    throw new R2dError('R2D_OBJECT_TOO_LARGE', `${key} is larger than ${putSizeMax} bytes`, {
-      hint: 'Objects of more than 5 GiB need a multipart upload, which this release does not have'
-    })
-  }
-  const stream: Readable =
-    source.kind === 'local'
-      ? createReadStream(source.path, { highWaterMark: 1 << 20 })
-      : process.stdin
-  await client.put(bucket, key, progress.count(stream as AsyncIterable<Buffer>), { size })
 }
 
 async function download(

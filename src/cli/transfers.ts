@@ -19,6 +19,8 @@ export interface TransferResult {
 
 export interface TransfersOptions {
   concurrency: number
+  /** Bytes of a part of what is larger. */
+  partSize: number
   isShown: boolean
   say: (text: string) => void
 }
@@ -102,7 +104,8 @@ export class Transfers {
   }
 
   async #run(transfer: Transfer): Promise<void> {
-    await run(transfer, this.#client, this.#progress)
+    const { partSize } = this.#options
+    await run(transfer, this.#client, { partSize, progress: this.#progress })
   }
 
   #finish(transfer: Transfer, result: TransferResult): void {

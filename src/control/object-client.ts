@@ -6,13 +6,20 @@
  */
 
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { XMLParser } from 'fast-xml-parser'
-import { R2dError, type ErrorCode } from '../errors.ts'
-import { unreachable } from './client.ts'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { crc32 } from 'node:zlib'
+import { R2dError } from '../errors.ts'
+import { encodeCrc32, exactly, MultipartUpload } from './multipart-upload.ts'
+import {
+  drain,
+  escape,
+  ObjectConnection,
+  pathOf,
+  readDocument,
+  readText,
+  text,
+  unquote
+} from './object-connection.ts'
 
 export interface BucketEntry {
   name: string
@@ -48,25 +55,16 @@ export interface ListPage {
   prefixes: string[]
 }
 
-const parser = new XMLParser({
-  parseTagValue: false,
-  trimValues: false,
-  htmlEntities: true,
-  isArray: name => ['Bucket', 'Contents', 'CommonPrefixes'].includes(name)
-})
-
 export class ObjectClient {
-  readonly #sockets: readonly string[]
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
-  #next = 0
+  readonly #connection: ObjectConnection
 
   constructor(sockets: readonly string[]) {
-    this.#sockets = sockets
+    this.#connection = new ObjectConnection(sockets)
   }
 
   /** Connections are closed; the process can end. */
   close(): void {
-    this.#agent.destroy()
+    this.#connection.close()
   }
 
   async listBuckets(): Promise<BucketEntry[]> {
@@ -74,7 +72,7 @@ export class ObjectClient {
     let token: string | undefined
     do {
       const query = token === undefined ? {} : { 'continuation-token': token }
-      const response = await this.#send('GET', '/', query)
+      const response = await this.#connection.send('GET', '/', query)
       const page = (await readDocument(response, 'ListAllMyBucketsResult')) as {
         Buckets?: { Bucket?: { Name: string; CreationDate: string }[] } | ''
       }
@@ -98,11 +96,11 @@ export class ObjectClient {
             `<CreateBucketConfiguration><LocationConstraint>${location.replaceAll(/[<&]/g, '')}</LocationConstraint></CreateBucketConfiguration>`
           )
     const headers = storageClass === undefined ? {} : { 'x-amz-storage-class': storageClass }
-    await drain(await this.#send('PUT', pathOf(name), {}, { body, headers }))
+    await drain(await this.#connection.send('PUT', pathOf(name), {}, { body, headers }))
   }
 
   async bucketLocation(name: string): Promise<string> {
-    const response = await this.#send('GET', pathOf(name), { location: '' })
+    const response = await this.#connection.send('GET', pathOf(name), { location: '' })
     return String(await readDocument(response, 'LocationConstraint')).toLowerCase()
   }
 
@@ -112,21 +110,21 @@ export class ObjectClient {
   }
 
   async deleteBucket(name: string): Promise<void> {
-    await drain(await this.#send('DELETE', pathOf(name)))
+    await drain(await this.#connection.send('DELETE', pathOf(name)))
   }
 
   /** S3's XML. */
   async configuration(bucket: string, kind: BucketConfiguration): Promise<string> {
-    return readText(await this.#send('GET', pathOf(bucket), { [kind]: '' }))
+    return readText(await this.#connection.send('GET', pathOf(bucket), { [kind]: '' }))
   }
 
   async setConfiguration(bucket: string, kind: BucketConfiguration, xml: string): Promise<void> {
     const body = Buffer.from(xml)
-    await drain(await this.#send('PUT', pathOf(bucket), { [kind]: '' }, { body }))
+    await drain(await this.#connection.send('PUT', pathOf(bucket), { [kind]: '' }, { body }))
   }
 
   async deleteConfiguration(bucket: string, kind: BucketConfiguration): Promise<void> {
-    await drain(await this.#send('DELETE', pathOf(bucket), { [kind]: '' }))
+    await drain(await this.#connection.send('DELETE', pathOf(bucket), { [kind]: '' }))
   }
 
   /** Page by page, in order. */
@@ -136,7 +134,7 @@ export class ObjectClient {
   ): AsyncGenerator<ListPage, void, undefined> {
     let token: string | undefined
     do {
-      const response = await this.#send('GET', pathOf(bucket), {
+      const response = await this.#connection.send('GET', pathOf(bucket), {
         'list-type': '2',
         'encoding-type': 'url',
         prefix,
@@ -155,7 +153,7 @@ export class ObjectClient {
   async head(bucket: string, key: string): Promise<ObjectDetail> {
     const asked = { 'x-amz-checksum-mode': 'ENABLED' }
     const { headers } = await drain(
-      await this.#send('HEAD', pathOf(bucket, key), {}, { headers: asked })
+      await this.#connection.send('HEAD', pathOf(bucket, key), {}, { headers: asked })
     )
     return toDetail(headers)
   }
@@ -165,7 +163,8 @@ export class ObjectClient {
     bucket: string,
     key: string
   ): Promise<{ detail: ObjectDetail; body: AsyncIterable<Buffer> }> {
-    const response = await this.#send('GET', pathOf(bucket, key))
+    const headers = { 'x-amz-checksum-mode': 'ENABLED' }
+    const response = await this.#connection.send('GET', pathOf(bucket, key), {}, { headers })
     const detail = toDetail(response.headers)
     return { detail, body: verified(response, detail) }
   }
@@ -178,18 +177,15 @@ export class ObjectClient {
     { size, headers }: { size?: number | undefined; headers?: Record<string, string> }
   ): Promise<string> {
     const md5 = createHash('md5')
-    const hashed = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-      for await (const chunk of body) {
-        md5.update(chunk)
-        yield chunk
-      }
-    }
-    const response = await this.#send(
+    const hashed = exactly(body, size, chunk => {
+      md5.update(chunk)
+    })
+    const response = await this.#connection.send(
       'PUT',
       pathOf(bucket, key),
       {},
       {
-        stream: hashed(),
+        stream: hashed,
         headers: { ...headers, ...(size === undefined ? {} : { 'content-length': String(size) }) }
       }
     )
@@ -202,61 +198,26 @@ export class ObjectClient {
     })
   }
 
+  /** For what is too large for one request, or is better sent in several at once. */
+  beginUpload(bucket: string, key: string): Promise<MultipartUpload> {
+    return MultipartUpload.begin(this.#connection, bucket, key)
+  }
+
   async copy(
     source: { bucket: string; key: string },
     target: { bucket: string; key: string }
   ): Promise<void> {
     const headers = { 'x-amz-copy-source': pathOf(source.bucket, source.key) }
-    await drain(await this.#send('PUT', pathOf(target.bucket, target.key), {}, { headers }))
+    await drain(
+      await this.#connection.send('PUT', pathOf(target.bucket, target.key), {}, { headers })
+    )
   }
 
   /** At most 1,000 keys. */
   async delete(bucket: string, keys: readonly string[]): Promise<void> {
     const objects = keys.map(key => `<Object><Key>${escape(key)}</Key></Object>`).join('')
     const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects}</Delete>`)
-    await drain(await this.#send('POST', pathOf(bucket), { delete: '' }, { body }))
-  }
-
-  async #send(
-    method: string,
-    path: string,
-    query: Record<string, string> = {},
-    {
-      body,
-      stream,
-      headers = {}
-    }: {
-      body?: Buffer | undefined
-      stream?: AsyncIterable<Uint8Array>
-      headers?: Record<string, string>
-    } = {}
-  ): Promise<IncomingMessage> {
-    const search = new URLSearchParams(query).toString()
-    const socketPath = this.#sockets[this.#next++ % this.#sockets.length]
-    const request = http.request({
-      ...(socketPath === undefined ? {} : { socketPath }),
-      agent: this.#agent,
-      method,
-      path: search === '' ? path : `${path}?${search}`,
-      headers: { ...headers, ...(body === undefined ? {} : { 'content-length': body.length }) }
-    })
-
-    // After the answer, what happens to the rest of the request is of no consequence.
-    request.on('error', () => undefined)
-    const responded = once(request, 'response') as Promise<[IncomingMessage]>
-    const source: { error?: Error } = {}
-    if (stream === undefined) request.end(body)
-    else void pipeline(Readable.from(noting(stream, source)), request).catch(() => undefined)
-
-    let response: IncomingMessage
-    try {
-      response = (await responded)[0]
-    } catch (error) {
-      throw source.error ?? unreachable(error)
-    }
-
-    if ((response.statusCode ?? 0) < 400) return response
-    throw await toError(response, path)
+    await drain(await this.#connection.send('POST', pathOf(bucket), { delete: '' }, { body }))
   }
 }
 
@@ -270,19 +231,6 @@ interface ListDocument {
   }[]
   CommonPrefixes?: { Prefix: string }[]
   NextContinuationToken?: string
-}
-
-/** Passes a body through, and keeps the error that it ends with. */
-async function* noting(
-  body: AsyncIterable<Uint8Array>,
-  source: { error?: Error }
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* body
-  } catch (error) {
-    source.error = error instanceof Error ? error : new Error(String(error))
-    throw error
-  }
 }
 
 function toObjectEntry(entry: NonNullable<ListDocument['Contents']>[number]): ObjectEntry {
@@ -328,97 +276,36 @@ async function* verified(
   response: IncomingMessage,
   { size, etag }: ObjectDetail
 ): AsyncGenerator<Buffer, void, undefined> {
-  const md5 = createHash('md5')
+  const isWhole = digestOf(response.headers, etag)
   let received = 0
   for await (const piece of response) {
     const chunk = piece as Buffer
-    md5.update(chunk)
+    isWhole.update(chunk)
     received += chunk.length
     yield chunk
   }
-  // The ETag of an object that came in parts is not the MD5 of its content.
-  const isWhole = etag.includes('-') || md5.digest('hex') === etag
-  if (received === size && isWhole) return
+  if (received === size && isWhole.holds()) return
 
   throw new R2dError('R2D_INTEGRITY', 'What was received is not what was stored', {
     hint: 'Repeat it; the daemon log names a volume if one is to blame'
   })
 }
 
-async function readDocument(response: IncomingMessage, root: string): Promise<unknown> {
-  const body = await readText(response)
-  const found = new Map(Object.entries(parser.parse(body) as object)).get(root) as unknown
-  return found === '' ? {} : found
-}
+/** The ETag of an object that came in parts is not the MD5 of its content: its CRC is what there is. */
+function digestOf(
+  { 'x-amz-checksum-crc32': crc, 'x-amz-checksum-type': type }: IncomingHttpHeaders,
+  etag: string
+): { update: (chunk: Buffer) => void; holds: () => boolean } {
+  if (!etag.includes('-')) {
+    const md5 = createHash('md5')
+    return { update: chunk => md5.update(chunk), holds: () => md5.digest('hex') === etag }
+  }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  let body = ''
-  response.setEncoding('utf8')
-  for await (const piece of response) body += String(piece)
-  return body
-}
-
-async function drain(response: IncomingMessage): Promise<IncomingMessage> {
-  response.resume()
-  if (!response.readableEnded) await once(response, 'end')
-  return response
-}
-
-const errorCodes: Record<string, ErrorCode> = {
-  NoSuchBucket: 'R2D_NO_SUCH_BUCKET',
-  NoSuchKey: 'R2D_NO_SUCH_KEY',
-  NoSuchCORSConfiguration: 'R2D_NO_SUCH_KEY',
-  NoSuchLifecycleConfiguration: 'R2D_NO_SUCH_KEY',
-  BucketAlreadyOwnedByYou: 'R2D_BUCKET_EXISTS',
-  BucketNotEmpty: 'R2D_BUCKET_NOT_EMPTY',
-  PreconditionFailed: 'R2D_PRECONDITION_FAILED',
-  InvalidBucketName: 'R2D_INVALID_BUCKET_NAME',
-  InvalidObjectName: 'R2D_INVALID_KEY',
-  InvalidLocationConstraint: 'R2D_INVALID_LOCATION',
-  MetadataTooLarge: 'R2D_METADATA_TOO_LARGE',
-  EntityTooLarge: 'R2D_OBJECT_TOO_LARGE',
-  InsufficientStorage: 'R2D_STORE_FULL',
-  BadDigest: 'R2D_INTEGRITY',
-  AccessDenied: 'R2D_FORBIDDEN'
-}
-
-async function toError(response: IncomingMessage, path: string): Promise<R2dError> {
-  const status = response.statusCode ?? 0
-  const requestId = text(response.headers['x-amz-request-id']) ?? ''
-  const document = (await readDocument(response, 'Error')) as
-    { Code?: string; Message?: string } | undefined
-  const fallback = status === 404 ? 'NoSuchKey' : 'ServiceUnavailable'
-  const code = document?.Code ?? fallback
-  const message = document?.Message ?? (status === 404 ? 'There is no such object or bucket.' : '')
-
-  return new R2dError(
-    errorCodes[code] ?? (status >= 500 ? 'R2D_UNAVAILABLE' : 'R2D_INVALID_CONFIG'),
-    `${decodeURIComponent(path).slice(1)}: ${message} (${code}, request ${requestId})`
-  )
-}
-
-function pathOf(bucket: string, key?: string): string {
-  const parts = key === undefined ? [bucket] : [bucket, ...key.split('/')]
-
-  return `/${parts.map(encodeURIComponent).join('/')}`
-}
-
-function escape(key: string): string {
-  return key.replaceAll(/[&<>\r\n\t]|[^\P{Cc}]/gu, character =>
-    character === '&'
-      ? '&amp;'
-      : character === '<'
-        ? '&lt;'
-        : character === '>'
-          ? '&gt;'
-          : `&#${character.codePointAt(0) ?? 0};`
-  )
-}
-
-function unquote(value: string | undefined): string {
-  return (value ?? '').replaceAll('"', '')
-}
-
-function text(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value
+  let value = 0
+  return {
+    update: chunk => {
+      value = crc32(chunk, value)
+    },
+    holds: () => type !== 'FULL_OBJECT' || crc === undefined || encodeCrc32(value) === crc
+  }
 }
