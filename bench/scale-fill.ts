@@ -14,6 +14,7 @@ import { decodeExtentRecord, encodeExtentRecord } from '../src/metadata/extent-r
 import { extentKey, normalizeKey, objectKey } from '../src/metadata/keys.ts'
 import { decodeObjectRecord, encodeObjectRecord } from '../src/metadata/object-record.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
+import { Keyring } from '../src/crypto/keyring.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
 import { openContentKey, wrapContentKey } from '../src/objects/content-key.ts'
 import { keyOf } from './scale-keys.ts'
@@ -23,8 +24,13 @@ const commitCount = 10_000
 /** `source`: the key of the object whose content all get. */
 export async function fillWithCopies(home: Home, source: string, count: number): Promise<void> {
   const engine = await openRocksDb({ path: join(home.metadata, 'rocksdb') })
-  const masterKey = await readMasterKeyFile(home.masterKeyFile)
-  const bucket = await new BucketCatalog(engine, masterKey, new ConfigurationEpoch()).open('bench')
+  const [masterKey] = await readMasterKeyFile(home.masterKeyFile)
+  assert(masterKey !== undefined)
+  const bucket = await new BucketCatalog(
+    engine,
+    Keyring.of(masterKey),
+    new ConfigurationEpoch()
+  ).open('bench')
   const original = decodeObjectRecord(
     await read(engine, objectKey(bucket.record.id, normalizeKey(source)))
   )

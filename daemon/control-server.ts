@@ -8,6 +8,8 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import type {
   CredentialDocument,
   ErrorDocument,
+  KeyStatus,
+  PassphraseDocument,
   PresignDocument,
   Status
 } from '../src/control/protocol.ts'
@@ -74,6 +76,12 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return readCredentials(options)
     case 'POST /v1/presign':
       return { url: await presignFor(options, parsePresign(await readDocument(request))) }
+    case 'GET /v1/key':
+      return options.daemon.masterKeys.status()
+    case 'POST /v1/key/rotate':
+      return options.daemon.masterKeys.rotate()
+    case 'POST /v1/key/passphrase':
+      return changePassphrase(options, parsePassphrases(await readDocument(request)))
     default:
       throw new R2dError('R2D_UNSUPPORTED_FORMAT', `The daemon has no ${request.url ?? ''}`, {
         hint: 'Restart the daemon if it is of another release than this program'
@@ -139,6 +147,30 @@ async function presignFor(
 
   const now = Date.now()
   return presign({ endpoint, method, bucket, key, expiresSeconds, accessKeyId, secret, now })
+}
+
+async function changePassphrase(
+  { daemon: { masterKeys } }: ControlOptions,
+  { current, next }: PassphraseDocument
+): Promise<KeyStatus> {
+  await masterKeys.changePassphrase(current, next)
+  return masterKeys.status()
+}
+
+function parsePassphrases(document: unknown): PassphraseDocument {
+  const fields = new Map<string, unknown>(Object.entries(document ?? {}))
+  const [current, next] = [fields.get('current'), fields.get('next')]
+  if (!isPassphrase(current) || !isPassphrase(next)) {
+    throw new R2dError('R2D_INVALID_CONFIG', 'A passphrase is a text that is not empty')
+  }
+  return {
+    ...(current === undefined ? {} : { current }),
+    ...(next === undefined ? {} : { next })
+  }
+}
+
+function isPassphrase(value: unknown): value is string | undefined {
+  return value === undefined || (typeof value === 'string' && value !== '')
 }
 
 function parsePresign(document: unknown): PresignDocument {

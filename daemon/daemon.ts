@@ -27,8 +27,10 @@ import type { VolumeSet } from '../src/storage/volume-set.ts'
 import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
+import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
 import { Maintenance } from './maintenance.ts'
+import { MasterKeys } from './master-keys.ts'
 import { openStore, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
@@ -48,8 +50,7 @@ export interface DaemonSettings {
   runPath: string
   /** The unix socket of gateway thread `n`. */
   socketPath: (n: number) => string
-  readMasterKey: () => Promise<Buffer>
-  makeMasterKey: () => Promise<Buffer>
+  keySource: KeySource
   stopTimeoutMs: number
   lifecycleIntervalMs: number
   /** Made at the first start, if asked for. */
@@ -88,6 +89,7 @@ export class Daemon {
   #volumes: VolumeSet | undefined
   #serving: Serving | undefined
   #maintenance: Maintenance | undefined
+  #masterKeys: MasterKeys | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
     this.settings = settings
@@ -125,9 +127,13 @@ export class Daemon {
     return `http://${name}:${this.serving.port}`
   }
 
+  get masterKeys(): MasterKeys {
+    return required(this.#masterKeys)
+  }
+
   /** The access keys, opened: for their owner only, over the control socket. */
   get credentials(): CredentialCatalog {
-    return new CredentialCatalog(required(this.#engine), this.store.masterKey, this.#epoch)
+    return new CredentialCatalog(required(this.#engine), this.store.keyring, this.#epoch)
   }
 
   async locations(): Promise<LocationStatus[]> {
@@ -142,6 +148,7 @@ export class Daemon {
 
   async stop(): Promise<void> {
     await this.#maintenance?.stop()
+    await this.#masterKeys?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
     await this.#engine?.[Symbol.asyncDispose]()
     this.#log.info('stopped')
@@ -155,9 +162,8 @@ export class Daemon {
     const engine = await openEngine(metadata)
     this.#engine = engine
     try {
-      const { volumesPath, readMasterKey, makeMasterKey } = settings
-      const now = Date.now()
-      const opened = await openStore({ engine, volumesPath, readMasterKey, makeMasterKey, now })
+      const { volumesPath, keySource } = settings
+      const opened = await openStore({ engine, volumesPath, keySource, now: Date.now() })
       this.#opened = opened
       if (opened.isNew) await syncNames(settings)
       const parts = this.#sharedParts(engine, opened)
@@ -169,6 +175,7 @@ export class Daemon {
           ? await this.#serveHere(engine, parts)
           : await this.#serveInThreads(parts)
       this.#maintenance = this.#startMaintenance(engine)
+      this.#masterKeys = await this.#startMasterKeys(engine, opened)
     } catch (error) {
       await engine[Symbol.asyncDispose]()
       throw error
@@ -185,12 +192,23 @@ export class Daemon {
     return maintenance
   }
 
-  #sharedParts(engine: Engine, { record, masterKey, volumes }: OpenedStore): SharedParts {
+  #startMasterKeys(metadata: Engine, { keyring }: OpenedStore): Promise<MasterKeys> {
+    return MasterKeys.start({
+      metadata,
+      committer: this.serving.committer,
+      keyring,
+      source: this.settings.keySource,
+      log: this.#log,
+      onFatal: this.#onFatal
+    })
+  }
+
+  #sharedParts(engine: Engine, { record, keyring, volumes }: OpenedStore): SharedParts {
     const { metadataPath, logLevel } = this.settings
     return {
       metadata: { engine: engine.name, path: metadataPath, handle: engine.handle },
       storeId: record.id,
-      masterKey,
+      masterKeys: keyring.memory,
       volumes,
       defaultLocation: record.defaultLocation,
       epoch: this.#epoch.memory,
@@ -200,20 +218,20 @@ export class Daemon {
   }
 
   /** The first access key and bucket, before anybody else can commit. */
-  async #prepare(engine: Engine, { masterKey, record }: OpenedStore): Promise<void> {
+  async #prepare(engine: Engine, { keyring, record }: OpenedStore): Promise<void> {
     const group = new GroupCommitter(engine)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
-    const catalog = new CredentialCatalog(engine, masterKey, this.#epoch)
+    const catalog = new CredentialCatalog(engine, keyring, this.#epoch)
     if ((await catalog.list()).length === 0) {
-      await createCredential(committer, masterKey, { description: 'first key', now: Date.now() })
+      await createCredential(committer, keyring, { description: 'first key', now: Date.now() })
     }
 
     const { firstBucket } = this.settings
     if (firstBucket !== undefined) {
       const { defaultLocation } = record
       const [epoch, reads] = [this.#epoch.memory, this.#reads.memory]
-      const parts = { masterKey, defaultLocation, epoch, reads }
+      const parts = { masterKeys: keyring.memory, defaultLocation, epoch, reads }
       const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
       await store.createBucket(firstBucket, {}).catch((error: unknown) => {
         if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error

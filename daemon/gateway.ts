@@ -59,7 +59,7 @@ export class Gateway {
     const counters = zeroCounters()
     const sockets = new Set<Socket>()
     const store = createObjectStore(context)
-    const credentials = new CredentialCatalog(context.metadata, context.masterKey, context.epoch)
+    const credentials = new CredentialCatalog(context.metadata, context.keyring, context.epoch)
     const open = (access: 'signed' | 'local'): Server => {
       const server = createGateway({
         store,

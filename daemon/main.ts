@@ -2,25 +2,17 @@
  * The daemon process: configuration in, signals, exit codes.
  */
 
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import os from 'node:os'
 import { pino, type Logger } from 'pino'
 import { loadConfig, type Config } from '../src/config.ts'
-import { createMasterKeyFile, parseMasterKey, readMasterKeyFile } from '../src/crypto/master-key.ts'
 import { R2dError } from '../src/errors.ts'
 import type { Home } from '../src/home.ts'
 import { isRocksDbAvailable } from '../src/metadata/rocksdb.ts'
 import { version } from '../src/version.ts'
 import { startControlServer } from './control-server.ts'
+import { openKeySource, takeKeyVariables } from './key-source.ts'
 import { Daemon, type DaemonSettings } from './daemon.ts'
 import { terminalLog } from './terminal-log.ts'
 
@@ -43,7 +35,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     's3.port': options.port,
     'gateway.threads': options.threads
   })
-  const masterKey = takeMasterKeySource(home)
+  const keySource = openKeySource(home, config.key.command, takeKeyVariables())
   makeDirectories(home)
 
   const log = openLog(config.log.level)
@@ -54,7 +46,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
   const settings = {
     ...(await toSettings(home, config)),
-    ...masterKey,
+    keySource,
     firstBucket: options.bucket
   }
   const daemon = await Daemon.start(settings, log, onFatal)
@@ -122,47 +114,6 @@ function stopRequested(log: Logger): { requested: Promise<void>; request: () => 
   }
 }
 
-type MasterKeySource = Pick<DaemonSettings, 'readMasterKey' | 'makeMasterKey'>
-
-/**
- * The key from the environment, or else from the file. The variables are taken out of the environment, so that
- * nothing that is started from here inherits them.
- */
-function takeMasterKeySource({ masterKeyFile }: Home): MasterKeySource {
-  const given = takeVariable('R2D_MASTER_KEY')
-  const passphraseFile = process.env['R2D_PASSPHRASE_FILE']
-  const passphrase =
-    takeVariable('R2D_PASSPHRASE') ??
-    (passphraseFile === undefined ? undefined : readPassphrase(passphraseFile))
-  if (given !== undefined) {
-    const read = (): Promise<Buffer> => Promise.resolve(parseMasterKey(given, passphrase))
-    return { readMasterKey: read, makeMasterKey: read }
-  }
-
-  const read = (): Promise<Buffer> => readMasterKeyFile(masterKeyFile, passphrase)
-  return {
-    readMasterKey: read,
-    makeMasterKey: () =>
-      existsSync(masterKeyFile) ? read() : createMasterKeyFile(masterKeyFile, passphrase)
-  }
-}
-
-function takeVariable(name: string): string | undefined {
-  const value = process.env[name]
-  Reflect.deleteProperty(process.env, name)
-  return value === '' ? undefined : value
-}
-
-function readPassphrase(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    throw new R2dError('R2D_NO_MASTER_KEY', `The passphrase file ${path} cannot be read`, {
-      cause: error
-    })
-  }
-}
-
 function makeDirectories(home: Home): void {
   for (const path of [home.path, home.run]) mkdirSync(path, { recursive: true, mode: 0o700 })
   chmodSync(home.run, 0o700)
@@ -177,7 +128,7 @@ function makeDirectories(home: Home): void {
 async function toSettings(
   home: Home,
   config: Config
-): Promise<Omit<DaemonSettings, keyof MasterKeySource | 'firstBucket'>> {
+): Promise<Omit<DaemonSettings, 'keySource' | 'firstBucket'>> {
   const engine = await chooseEngine(home, config.metadata.engine)
 
   return {
@@ -198,7 +149,7 @@ async function toSettings(
 }
 
 /** A store stays with the engine that it was made with. */
-async function chooseEngine(
+export async function chooseEngine(
   home: Home,
   wanted: Config['metadata']['engine']
 ): Promise<'rocksdb' | 'classic-level'> {

@@ -12,7 +12,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { dirname, join, relative, resolve } from 'node:path'
-import { openSecret, sealSecret } from '../src/crypto/key-wrap.ts'
+import { Keyring, masterKeyId } from '../src/crypto/keyring.ts'
 import { R2dError } from '../src/errors.ts'
 import type { FileSystem } from '../src/file.ts'
 import { absent, type Engine, type Put } from '../src/metadata/engine.ts'
@@ -30,8 +30,10 @@ import {
   type StoreRecord
 } from '../src/metadata/store-record.ts'
 import { decodeVolumeRecord, encodeVolumeRecord } from '../src/metadata/volume-record.ts'
+import { describeMasterKey, isMasterKey } from '../src/objects/rotate-master-key.ts'
 import { createVolume, hasSuperblock } from '../src/storage/superblock.ts'
 import type { VolumeDescription } from '../src/storage/volume-set.ts'
+import type { KeySource } from './key-source.ts'
 
 /** The embedded default: one location of three directories, two replicas of everything. */
 const defaultLocation = 'local'
@@ -40,7 +42,7 @@ const defaultReplicaCount = 2
 
 export interface OpenedStore {
   record: StoreRecord
-  masterKey: Buffer
+  keyring: Keyring
   volumes: VolumeDescription[]
   isNew: boolean
 }
@@ -49,22 +51,19 @@ export interface OpenStoreOptions {
   engine: Engine
   /** Directory in which the default volumes are made. */
   volumesPath: string
-  /** The key of an existing store; rejects if there is none. */
-  readMasterKey: () => Promise<Buffer>
-  /** The key for a new store: the one that is there, or else a new one. */
-  makeMasterKey: () => Promise<Buffer>
+  /** Rejects if there is none; makes one for a new store. */
+  keySource: Pick<KeySource, 'read' | 'make'>
   now: number
   /** Where the volumes are. */
   files?: FileSystem
 }
 
 export async function openStore(options: OpenStoreOptions): Promise<OpenedStore> {
-  const { engine } = options
-  const row = await engine.get(storeKey())
-  const isNew = row === undefined
-  const { record, masterKey } = isNew
+  const { engine, keySource } = options
+  const isNew = (await engine.get(storeKey())) === undefined
+  const { record, keyring } = isNew
     ? await createStore(options)
-    : await unlockStore(options, decodeStoreRecord(row.value))
+    : await unlockStore(engine, keySource)
 
   let volumes = await readVolumes(options)
   if (volumes.length === 0) {
@@ -72,31 +71,66 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     volumes = await readVolumes(options)
   }
 
-  return { record, masterKey, volumes, isNew }
+  return { record, keyring, volumes, isNew }
 }
 
-async function unlockStore(
-  { readMasterKey }: OpenStoreOptions,
-  record: StoreRecord
-): Promise<{ record: StoreRecord; masterKey: Buffer }> {
-  const masterKey = await readMasterKey()
-  const opened = openSecret(masterKey, 'store', record.id, record.keyCheck)
-  if (opened?.equals(record.id) !== true) {
-    throw new R2dError('R2D_WRONG_MASTER_KEY', 'The master key is not the one of this store', {
-      hint: 'Give the key that the store was made with; nothing was changed'
+/** R2D_WRONG_MASTER_KEY unless every key that rows may be wrapped under is given. */
+export async function unlockStore(
+  engine: Engine,
+  keySource: Pick<KeySource, 'read'>
+): Promise<{ record: StoreRecord; keyring: Keyring }> {
+  const row = await engine.get(storeKey())
+  if (row === undefined) {
+    throw new R2dError('R2D_NO_MASTER_KEY', 'The metadata is of a store that was not made yet', {
+      hint: 'Start the daemon: r2d up'
     })
   }
 
-  return { record, masterKey }
+  const record = decodeStoreRecord(row.value)
+  const { id, key, next } = record
+  const given = await keySource.read()
+  const current = given.find(each => isMasterKey(each, id, key))
+  if (next === undefined) {
+    if (current === undefined) throw wrongKey(record, given)
+    return { record, keyring: Keyring.of(current) }
+  }
+
+  const wanted = given.find(each => isMasterKey(each, id, next))
+  if (current === undefined || wanted === undefined) throw missingKey(record, given)
+  const keyring = Keyring.of(current)
+  keyring.add(wanted)
+  keyring.swap()
+  return { record, keyring }
+}
+
+function wrongKey({ key }: StoreRecord, given: readonly Buffer[]): R2dError {
+  return new R2dError(
+    'R2D_WRONG_MASTER_KEY',
+    `The master key is not the one of this store, which is ${key.id.toString('hex')}; given was ${namesOf(given)}`,
+    { hint: 'Give the key that the store was last rotated to, or made with; nothing was changed' }
+  )
+}
+
+function missingKey({ key, next }: StoreRecord, given: readonly Buffer[]): R2dError {
+  const needed = [next ?? key, key].map(({ id }) => id.toString('hex'))
+  return new R2dError(
+    'R2D_WRONG_MASTER_KEY',
+    `The master key is being rotated: both keys are needed, ${needed.join(' and ')}; given was ${namesOf(given)}`,
+    { hint: 'Give both, the new one first, with a space between; nothing was changed' }
+  )
+}
+
+function namesOf(keys: readonly Buffer[]): string {
+  return keys.map(key => masterKeyId(key).toString('hex')).join(' and ')
 }
 
 async function createStore({
   engine,
   volumesPath,
-  makeMasterKey,
+  keySource,
   now,
   files
-}: OpenStoreOptions): Promise<{ record: StoreRecord; masterKey: Buffer }> {
+}: OpenStoreOptions): Promise<{ record: StoreRecord; keyring: Keyring }> {
   for (const path of volumePaths(volumesPath)) {
     if (!(await hasSuperblock(path, files))) continue
     throw new R2dError('R2D_FOREIGN_VOLUME', `${path} is a volume, but there is no metadata`, {
@@ -104,10 +138,10 @@ async function createStore({
     })
   }
 
-  const masterKey = await makeMasterKey()
+  const masterKey = await keySource.make()
   const id = randomBytes(16)
-  const keyCheck = sealSecret(masterKey, 'store', id, id)
-  const record: StoreRecord = { id, created: now, keyCheck, defaultLocation }
+  const key = describeMasterKey(masterKey, id, now)
+  const record: StoreRecord = { id, created: now, key, next: undefined, defaultLocation }
   await engine.commit({
     checks: [{ key: storeKey(), version: absent }],
     puts: [
@@ -123,7 +157,7 @@ async function createStore({
     deletes: []
   })
 
-  return { record, masterKey }
+  return { record, keyring: Keyring.of(masterKey) }
 }
 
 async function createVolumes(

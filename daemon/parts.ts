@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os'
 import type { FileSystem } from '../src/file.ts'
 import { MemoryTier } from '../src/cache/memory-tier.ts'
+import { Keyring } from '../src/crypto/keyring.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
@@ -51,11 +52,11 @@ export function toReport(fault: VolumeFault): FaultReport {
 
 export function buildContext(
   {
-    masterKey,
+    masterKeys,
     defaultLocation,
     epoch: memory,
     reads
-  }: Pick<SharedParts, 'masterKey' | 'defaultLocation' | 'epoch' | 'reads'>,
+  }: Pick<SharedParts, 'masterKeys' | 'defaultLocation' | 'epoch' | 'reads'>,
   {
     metadata,
     committer,
@@ -75,13 +76,13 @@ export function buildContext(
     memoryTierSize: number
   }
 ): StoreContext {
-  const key = Buffer.from(masterKey)
+  const keyring = new Keyring(masterKeys)
   const epoch = new ConfigurationEpoch(memory)
 
   return {
     metadata,
     committer,
-    buckets: new BucketCatalog(metadata, key, epoch),
+    buckets: new BucketCatalog(metadata, keyring, epoch),
     reader: new ExtentReader({
       volumes,
       onFault: fault => {
@@ -92,7 +93,7 @@ export function buildContext(
     reads: new ReadRegister(reads, thread),
     writer: new ExtentWriter({ volumes }),
     hashers: new Hashers(hasherCountMax),
-    masterKey: key,
+    keyring,
     epoch,
     defaultLocation,
     now: Date.now,

@@ -12,8 +12,8 @@ export interface SharedParts {
   metadata: { engine: 'rocksdb' | 'classic-level'; path: string; handle: bigint | undefined }
   /** 16 bytes. */
   storeId: Uint8Array
-  /** 32 bytes. Handed over in memory, never through a file or an argument. */
-  masterKey: Uint8Array
+  /** Of the Keyring: shared, so that a thread learns of a new master key with the others. */
+  masterKeys: SharedArrayBuffer
   volumes: VolumeDescription[]
   defaultLocation: string
   /** Of the ConfigurationEpoch. */

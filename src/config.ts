@@ -36,6 +36,10 @@ export interface Config {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
   }
+  key: {
+    /** Prints the master key; empty: there is none. */
+    command: string
+  }
   log: {
     level: LogLevel
   }
@@ -125,6 +129,14 @@ export const settings = [
     read: value => engines.find(engine => engine === value)
   },
   {
+    key: 'key.command',
+    variable: 'R2D_MASTER_KEY_COMMAND',
+    description: 'Shell command that prints the master key, in place of the file master.key',
+    default: '',
+    allowed: 'a shell command',
+    read: value => (typeof value === 'string' ? value : undefined)
+  },
+  {
     key: 'log.level',
     variable: 'R2D_LOG_LEVEL',
     description: 'Least severe lines that are logged',
@@ -172,6 +184,7 @@ export function loadConfig(
     lifecycle: { interval: Number(value('lifecycle.interval')) },
     // Each was compared with what is allowed when it was read.
     metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
+    key: { command: String(value('key.command')) },
     log: { level: value('log.level') as LogLevel }
   }
 }

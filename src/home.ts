@@ -2,7 +2,7 @@
  * The home directory: where everything that a daemon has is kept.
  *
  *     r2d.toml       configuration, if there is any
- *     master.key     the master key, 0600
+ *     master.key     the master key, 0600; two of them while it is being rotated
  *     metadata/      the engine's files
  *     volumes/       the default volumes
  *     logs/r2d.log   what a daemon in the background says

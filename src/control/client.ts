@@ -7,7 +7,14 @@ import http from 'node:http'
 import { R2dError, type ErrorCode } from '../errors.ts'
 import { errnoOf } from '../file.ts'
 import type { Home } from '../home.ts'
-import type { CredentialDocument, ErrorDocument, PresignDocument, Status } from './protocol.ts'
+import type {
+  CredentialDocument,
+  ErrorDocument,
+  KeyStatus,
+  PassphraseDocument,
+  PresignDocument,
+  Status
+} from './protocol.ts'
 
 /** Nothing that is asked here takes long. */
 const timeoutMs = 10_000
@@ -35,6 +42,18 @@ export class ControlClient {
   async presign(request: PresignDocument): Promise<string> {
     const { url } = await this.#ask<{ url: string }>('POST', '/v1/presign', request)
     return url
+  }
+
+  key(): Promise<KeyStatus> {
+    return this.#ask<KeyStatus>('GET', '/v1/key')
+  }
+
+  rotateKey(): Promise<KeyStatus> {
+    return this.#ask<KeyStatus>('POST', '/v1/key/rotate', {})
+  }
+
+  changePassphrase(change: PassphraseDocument): Promise<KeyStatus> {
+    return this.#ask<KeyStatus>('POST', '/v1/key/passphrase', change)
   }
 
   async #ask<T>(method: 'GET' | 'POST', path: string, document?: object): Promise<T> {

@@ -9,6 +9,10 @@
  *     GET  /v1/credentials    -> CredentialDocument[]
  *     POST /v1/presign        PresignDocument -> { url }
  *
+ *     GET  /v1/key             -> KeyStatus
+ *     POST /v1/key/rotate      -> KeyStatus     answered once the rotation is begun
+ *     POST /v1/key/passphrase  PassphraseDocument -> KeyStatus
+ *
  * Objects and buckets have the sockets that `Status.sockets` lists: S3 itself, without signatures.
  */
 
@@ -88,6 +92,38 @@ export interface PresignDocument {
   key: string
   /** 1 to 604800. */
   expiresSeconds: number
+}
+
+/** Of the master key. Names only: the key itself is never sent. */
+export interface KeyStatus {
+  storeId: string
+  source: 'file' | 'environment' | 'command'
+  /** Of the key file. */
+  path?: string
+  isUnderPassphrase?: boolean
+  /** 16 hex digits. */
+  keyId: string
+  /** ISO 8601: when the store began to use it. */
+  since: string
+  /** While `keyId` is on its way out. */
+  rotation?: KeyRotationStatus
+}
+
+export interface KeyRotationStatus {
+  /** Of the key that is to be the store's. */
+  keyId: string
+  since: string
+  /** Looked at since the rotation was begun or gone on with. */
+  rows: number
+  /** Why it does not go on now; it is tried again. */
+  problem?: string
+}
+
+export interface PassphraseDocument {
+  /** Absent: the key file is under none. */
+  current?: string
+  /** Absent: it is to be under none. */
+  next?: string
 }
 
 export interface ErrorDocument {

@@ -7,8 +7,9 @@
  *     r2d-master-key-argon2id-1:<operations>:<memory KiB>:<salt>:<sealed>
  *         the key sealed under one that Argon2id derives from a passphrase; salt (16 bytes) and sealed in base64url
  *
- * One line of text, in a file that only its owner can read, or handed over in the environment. Changing the
- * passphrase writes this line again and nothing else.
+ * One line of text, in a file that only its owner can read, or handed over in the environment or by a command. Changing the
+ * passphrase writes this line again and nothing else. While a store's key is being rotated there are two of them, with white
+ * space between: the one that is wanted first, then the one before it.
  *
  * Argon2id: RFC 9106.
  */
@@ -26,6 +27,8 @@ const plainLabel = 'r2d-master-key-1'
 const passphraseLabel = 'r2d-master-key-argon2id-1'
 const checkSize = 4
 const saltSize = 16
+/** One, and the one before it. */
+const keyCountMax = 2
 
 /** libsodium's "moderate": some 0.7 s and 256 MiB for each guess. */
 const moderateOperations = 3
@@ -72,10 +75,40 @@ export function parseMasterKey(text: string, passphrase?: string): Buffer {
   throw malformed()
 }
 
+/** As `parseMasterKey`, for what may hold two different ones. */
+export function parseMasterKeys(text: string, passphrase?: string): Buffer[] {
+  const lines = text.trim().split(/\s+/)
+  if (lines.length > keyCountMax) throw malformed()
+  const keys = lines.map(line => parseMasterKey(line, passphrase))
+  const [first, second] = keys
+
+  return first !== undefined && second?.equals(first) === true ? [first] : keys
+}
+
+export function hasPassphrase(text: string): boolean {
+  return text.trimStart().startsWith(`${passphraseLabel}:`)
+}
+
+/** In place of the file that is there; durable on return. */
+export async function writeMasterKeyFile(
+  path: string,
+  keys: readonly Buffer[],
+  passphrase?: string
+): Promise<void> {
+  assert(keys.length >= 1)
+  assert(keys.length <= keyCountMax)
+  const text = keys.map(key => formatWith(key, passphrase)).join('')
+  await nodeFiles.replaceWhole(path, Buffer.from(text))
+}
+
+function formatWith(key: Buffer, passphrase: string | undefined): string {
+  return passphrase === undefined ? formatMasterKey(key) : sealMasterKey(key, passphrase)
+}
+
 /** A new key in a new file, durable on return; the file that is there stays. */
 export async function createMasterKeyFile(path: string, passphrase?: string): Promise<Buffer> {
   const key = newKey()
-  const text = passphrase === undefined ? formatMasterKey(key) : sealMasterKey(key, passphrase)
+  const text = formatWith(key, passphrase)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await linkNew(path, Buffer.from(text))
   return key
@@ -93,9 +126,8 @@ async function linkNew(path: string, content: Buffer): Promise<void> {
   await nodeFiles.syncDirectory(dirname(path))
 }
 
-/** R2D_NO_MASTER_KEY also for a file that others can read. */
-export async function readMasterKeyFile(path: string, passphrase?: string): Promise<Buffer> {
-  let text: string
+/** The text of the file. R2D_NO_MASTER_KEY if there is none, or others can read it. */
+export async function readMasterKeyText(path: string): Promise<string> {
   try {
     const { mode } = await stat(path)
     if ((mode & 0o077) !== 0) {
@@ -103,15 +135,18 @@ export async function readMasterKeyFile(path: string, passphrase?: string): Prom
         hint: `Run: chmod 600 ${path}`
       })
     }
-    text = await readFile(path, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
     throw new R2dError('R2D_NO_MASTER_KEY', `There is no master key file ${path}`, {
-      hint: 'Put back the key that the store was made with, or set R2D_MASTER_KEY'
+      hint: 'Put it back: r2d key import types it in from a recovery sheet; or set R2D_MASTER_KEY'
     })
   }
+}
 
-  return parseMasterKey(text, passphrase)
+/** The key that is wanted first. */
+export async function readMasterKeyFile(path: string, passphrase?: string): Promise<Buffer[]> {
+  return parseMasterKeys(await readMasterKeyText(path), passphrase)
 }
 
 function parsePlain(field: string): Buffer {

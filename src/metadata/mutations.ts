@@ -11,6 +11,7 @@ import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
 import { releaseDiscards } from './mutations/release.ts'
 import { setReplicas } from './mutations/set-replicas.ts'
+import { beginKeyRotation, finishKeyRotation, rewrapKeys } from './mutations/master-key.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
@@ -44,7 +45,10 @@ const registry = {
   releaseDiscards,
   createCredential,
   setLocationReplicas,
-  setBucketReplicas
+  setBucketReplicas,
+  beginKeyRotation,
+  rewrapKeys,
+  finishKeyRotation
 }
 
 export type MutationName = keyof Registry

@@ -14,6 +14,7 @@ import { bucketKey, corsKey, lifecycleKey, locationKey } from '../metadata/keys.
 import { decodeLifecycleRecord } from '../metadata/lifecycle-record.ts'
 import { decodeLocationRecord, type LocationRecord } from '../metadata/location-record.ts'
 import { unwrapKey } from '../crypto/key-wrap.ts'
+import type { Keyring } from '../crypto/keyring.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { MetadataReader } from './context.ts'
 import { LifecyclePlan } from './lifecycle-plan.ts'
@@ -44,13 +45,13 @@ interface Known {
 
 export class BucketCatalog {
   readonly #metadata: MetadataReader
-  readonly #masterKey: Buffer
+  readonly #keyring: Keyring
   readonly #epoch: ConfigurationEpoch
   readonly #open = new Map<string, Known>()
 
-  constructor(metadata: MetadataReader, masterKey: Buffer, epoch: ConfigurationEpoch) {
+  constructor(metadata: MetadataReader, keyring: Keyring, epoch: ConfigurationEpoch) {
     this.#metadata = metadata
-    this.#masterKey = masterKey
+    this.#keyring = keyring
     this.#epoch = epoch
   }
 
@@ -60,6 +61,7 @@ export class BucketCatalog {
     const known = this.#open.get(name)
     if (known?.epoch === epoch) return known.bucket
 
+    const { generation } = this.#keyring
     const row = await this.#metadata.get(bucketKey(name))
     if (row === undefined) {
       this.#open.delete(name)
@@ -72,8 +74,12 @@ export class BucketCatalog {
     }
 
     const record = decodeBucketRecord(row.value)
-    const key = unwrapKey(this.#masterKey, 'bucket', record.id, record.wrappedKey)
+    const key = this.#keyring.open(masterKey =>
+      unwrapKey(masterKey, 'bucket', record.id, record.wrappedKey)
+    )
     if (key === undefined) {
+      // Read before the last row was rewrapped, and opened after the old key was dropped.
+      if (generation !== this.#keyring.generation) return this.open(name)
       throw new R2dError('R2D_CORRUPT_RECORD', `The key of bucket ${name} does not open`)
     }
 

@@ -25,10 +25,15 @@ const bucketName = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/
 /** R2: a hint is honoured where it can be, and is no promise. */
 const locationHints = new Set(['wnam', 'enam', 'weur', 'eeur', 'apac', 'oc'])
 
+interface CreateBucketOptions {
+  location?: string
+  storageClass?: StorageClass
+}
+
 export async function createBucket(
-  { committer, masterKey, metadata, defaultLocation, now }: StoreContext,
+  context: StoreContext,
   name: string,
-  { location, storageClass }: { location?: string; storageClass?: StorageClass }
+  options: CreateBucketOptions
 ): Promise<BucketInfo> {
   if (!bucketName.test(name)) {
     throw new R2dError(
@@ -40,22 +45,32 @@ export async function createBucket(
     )
   }
 
+  // The master key may be rotated between the wrapping and the commit.
+  return retryConflicts(() => createBucketOnce(context, name, options))
+}
+
+async function createBucketOnce(
+  { committer, keyring, metadata, defaultLocation, now }: StoreContext,
+  name: string,
+  { location, storageClass }: CreateBucketOptions
+): Promise<BucketInfo> {
   const isHint = location !== undefined && locationHints.has(location)
   const isKnown = isHint && (await hasLocation({ metadata }, location))
   const id = randomBytes(12)
+  const masterKey = keyring.current
   const record: BucketRecord = {
     id,
     created: now(),
     location: location === undefined || (isHint && !isKnown) ? defaultLocation : location,
     storageClass: storageClass ?? 'STANDARD',
-    wrappedKey: wrapKey(masterKey, 'bucket', id, newKey()),
+    wrappedKey: wrapKey(masterKey.key, 'bucket', id, newKey()),
     state: 'active',
     hasCors: false,
     timeIndex: 'none',
     replicaCount: 0,
     replicaCountMin: 0
   }
-  await committer.mutate('createBucket', { name, record })
+  await committer.mutate('createBucket', { name, record, masterKeyId: masterKey.id })
 
   return toBucketInfo(name, record)
 }

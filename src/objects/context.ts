@@ -2,6 +2,7 @@
  * What the operations on the store work with. Built once a thread, passed to each.
  */
 
+import type { Keyring } from '../crypto/keyring.ts'
 import type { Committer } from '../metadata/committer.ts'
 import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Engine } from '../metadata/engine.ts'
@@ -22,7 +23,7 @@ export interface StoreContext {
   reads: ReadRegister
   writer: ExtentWriter
   hashers: Hashers
-  masterKey: Buffer
+  keyring: Keyring
   epoch: ConfigurationEpoch
   /** Where a bucket goes for which nothing else was asked. */
   defaultLocation: string

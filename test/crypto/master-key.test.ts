@@ -85,7 +85,7 @@ test('a key file is made once, for its owner alone', async t => {
   const key = await createMasterKeyFile(path)
 
   t.is((await stat(path)).mode & 0o777, 0o600)
-  t.true((await readMasterKeyFile(path)).equals(key))
+  t.deepEqual(await readMasterKeyFile(path), [key])
   const before = await readFile(path, 'utf8')
   await t.throwsAsync(createMasterKeyFile(path), { code: 'EEXIST' })
   t.is(await readFile(path, 'utf8'), before)

@@ -14,11 +14,13 @@ import { localRequest } from './daemon-process.ts'
 test('a committer and a gateway that die under load are replaced, and what was acknowledged is there', async t => {
   const home = await makeHome()
   const engine = await openRocksDb({ path: join(home.path, 'metadata') })
-  const { record, volumes } = await openStore({
+  const { record, keyring, volumes } = await openStore({
     engine,
     volumesPath: join(home.path, 'volumes'),
-    readMasterKey: () => Promise.resolve(home.masterKey),
-    makeMasterKey: () => Promise.resolve(home.masterKey),
+    keySource: {
+      read: () => Promise.resolve([home.masterKey]),
+      make: () => Promise.resolve(home.masterKey)
+    },
     now: Date.now()
   })
   const socketPath = (n: number): string => join(home.path, `s3-${n}.sock`)
@@ -36,7 +38,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
   const parts = {
     metadata: { engine: engine.name, path: join(home.path, 'metadata'), handle: engine.handle },
     storeId: record.id,
-    masterKey: home.masterKey,
+    masterKeys: keyring.memory,
     volumes,
     defaultLocation: record.defaultLocation,
     epoch: new SharedArrayBuffer(4),

@@ -10,6 +10,7 @@ import { repairKey, timeIndexKey } from '../../src/metadata/keys.ts'
 import { encodeLocationRecord } from '../../src/metadata/location-record.ts'
 import { encodeObjectRecord } from '../../src/metadata/object-record.ts'
 import { encodeRepairRecord } from '../../src/metadata/repair-record.ts'
+import { encodeStoreRecord } from '../../src/metadata/store-record.ts'
 import { encodeTimeIndexRecord } from '../../src/metadata/time-index-record.ts'
 import { encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
 
@@ -166,6 +167,20 @@ test('a CORS row has the bytes that docs/format.md gives', t => {
   ])
 
   t.is(row.toString('hex'), '0c01' + '01' + '0161' + '01012a' + '020004' + '00' + '010165' + 'ac02')
+})
+
+test('a store row has the bytes that docs/format.md gives', t => {
+  const key = { id: Buffer.alloc(8, 0x22), check: Buffer.from('c'), since: 300 }
+  const next = { id: Buffer.alloc(8, 0x33), check: Buffer.from('n'), since: 5 }
+  const record = { id: Buffer.alloc(16, 0x11), created: 1, defaultLocation: 'l', key }
+
+  const head = '0101' + '11'.repeat(16) + '01' + '016c'
+  const keyBytes = '22'.repeat(8) + '0163' + 'ac02'
+  t.is(encodeStoreRecord({ ...record, next: undefined }).toString('hex'), head + '01' + keyBytes)
+  t.is(
+    encodeStoreRecord({ ...record, next }).toString('hex'),
+    head + '02' + keyBytes + '33'.repeat(8) + '016e' + '05'
+  )
 })
 
 test('a time index row has the bytes that docs/format.md gives', t => {

@@ -223,6 +223,8 @@ const codec =
   use =>
     use(value)
 
+const storeKey = fc.record({ id: bytes(8), check: someBytes, since: time }, plain)
+
 const codecs: AnyCodec[] = [
   codec({
     name: 'object',
@@ -387,7 +389,13 @@ const codecs: AnyCodec[] = [
   codec({
     name: 'store',
     records: fc.record(
-      { id: bytes(16), created: time, keyCheck: someBytes, defaultLocation: text },
+      {
+        id: bytes(16),
+        created: time,
+        key: storeKey,
+        next: fc.option(storeKey, { nil: undefined }),
+        defaultLocation: text
+      },
       plain
     ),
     encode: encodeStoreRecord,

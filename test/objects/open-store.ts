@@ -63,8 +63,10 @@ export async function openStoreOn({
   const opened = await openStore({
     engine,
     volumesPath: join(path, 'volumes'),
-    readMasterKey: () => Promise.resolve(masterKey),
-    makeMasterKey: () => Promise.resolve(masterKey),
+    keySource: {
+      read: () => Promise.resolve([masterKey]),
+      make: () => Promise.resolve(masterKey)
+    },
     now: Date.now(),
     ...(files === undefined ? {} : { files })
   })
@@ -81,7 +83,7 @@ export async function openStoreOn({
   const reads = new ReadEpochs(1)
   const context = buildContext(
     {
-      masterKey: opened.masterKey,
+      masterKeys: opened.keyring.memory,
       defaultLocation: opened.record.defaultLocation,
       epoch: epoch.memory,
       reads: reads.memory

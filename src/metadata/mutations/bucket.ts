@@ -18,16 +18,20 @@ import type { Version, Versioned } from '../engine.ts'
 import { bucketKey, corsKey, lifecycleKey, lifecycleProgressKey, locationKey } from '../keys.ts'
 import { defaultLifecycle, encodeLifecycleRecord } from '../lifecycle-record.ts'
 import type { Transaction } from '../transaction.ts'
+import { requireMasterKey } from './master-key.ts'
 
 export interface CreateBucket {
   name: string
   record: BucketRecord
+  /** Id of the master key that its key is wrapped under. */
+  masterKeyId: Buffer
 }
 
 export async function createBucket(
   transaction: Transaction,
-  { name, record }: CreateBucket
+  { name, record, masterKeyId }: CreateBucket
 ): Promise<void> {
+  await requireMasterKey(transaction, masterKeyId)
   if ((await transaction.get(bucketKey(name))) !== undefined) {
     throw new R2dError('R2D_BUCKET_EXISTS', `Bucket ${name} exists`)
   }

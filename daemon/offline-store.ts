@@ -1,0 +1,109 @@
+/**
+ * The store's master key while no daemon has the store open: what the commands of `r2d key` do then, in their own process.
+ *
+ * The engine's kernel lock keeps a daemon out meanwhile, and this out while there is one.
+ */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from '../src/config.ts'
+import type { KeyStatus } from '../src/control/protocol.ts'
+import { newKey } from '../src/crypto/key-wrap.ts'
+import { formatMasterKey } from '../src/crypto/master-key.ts'
+import { R2dError } from '../src/errors.ts'
+import type { Home } from '../src/home.ts'
+import type { Committer } from '../src/metadata/committer.ts'
+import type { Engine } from '../src/metadata/engine.ts'
+import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { mutations } from '../src/metadata/mutations.ts'
+import { openKeySource, takeKeyVariables } from './key-source.ts'
+import { chooseEngine } from './main.ts'
+import { MasterKeys } from './master-keys.ts'
+import { unlockStore } from './open-store.ts'
+import { openEngine } from './parts.ts'
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Rotates to the end. A rotation that was under way is finished, and nothing else done. */
+export async function rotateOffline(home: Home): Promise<KeyStatus> {
+  return withMasterKeys(home, async masterKeys => {
+    const before = await masterKeys.status()
+    if (before.rotation === undefined) await masterKeys.rotate()
+    await masterKeys.idle()
+    return masterKeys.status()
+  })
+}
+
+export async function keyStatusOffline(home: Home): Promise<KeyStatus> {
+  return withMasterKeys(home, masterKeys => masterKeys.status())
+}
+
+/** A new key, as a source holds it. */
+export function generateKey(): string {
+  return formatMasterKey(newKey()).trim()
+}
+
+/** Undefined is none. */
+export async function changePassphraseOffline(
+  home: Home,
+  { current, next }: { current: string | undefined; next: string | undefined }
+): Promise<KeyStatus> {
+  const variables = { ...takeKeyVariables(), passphrase: current }
+  return withMasterKeys(
+    home,
+    async masterKeys => {
+      await masterKeys.changePassphrase(current, next)
+      return masterKeys.status()
+    },
+    variables
+  )
+}
+
+/** Goes on with a rotation that was under way: whoever opens the store does. */
+async function withMasterKeys<Result>(
+  home: Home,
+  run: (masterKeys: MasterKeys) => Promise<Result>,
+  variables = takeKeyVariables()
+): Promise<Result> {
+  const config = loadConfig(home)
+  const source = openKeySource(home, config.key.command, variables)
+  const engine = await openExisting(home, config.metadata.engine)
+  const group = new GroupCommitter(engine)
+  const committer: Pick<Committer, 'mutate'> = {
+    mutate: (name, parameters) => group.run(mutations[name], parameters)
+  }
+  try {
+    const { keyring } = await unlockStore(engine, source)
+    const masterKeys = await MasterKeys.start({
+      metadata: engine,
+      committer,
+      keyring,
+      source,
+      log: silent,
+      onFatal: error => {
+        throw error
+      }
+    })
+    try {
+      return await run(masterKeys)
+    } finally {
+      await masterKeys.stop()
+    }
+  } finally {
+    await group.close()
+    await engine[Symbol.asyncDispose]()
+  }
+}
+
+async function openExisting(
+  home: Home,
+  wanted: ReturnType<typeof loadConfig>['metadata']['engine']
+): Promise<Engine> {
+  const engine = await chooseEngine(home, wanted)
+  const path = join(home.metadata, engine)
+  if (existsSync(path)) return openEngine({ engine, path, handle: undefined })
+
+  throw new R2dError('R2D_NO_MASTER_KEY', `There is no store in ${home.path}`, {
+    hint: 'Give its home with --home or R2D_HOME'
+  })
+}
