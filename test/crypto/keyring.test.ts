@@ -22,7 +22,7 @@ test('a key that is added opens, a key that is swapped in wraps, and one that is
 
   keyring.swap()
   t.true(other.current.key.equals(second))
-  t.deepEqual(
+  t.is(
     other.open(key => (key.equals(first) ? 'opened' : undefined)),
     'opened'
   )
