@@ -16,17 +16,27 @@ import type { Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { mutations } from '../src/metadata/mutations.ts'
-import { openKeySource, takeKeyVariables } from './key-source.ts'
+import { openKeySource, type KeyVariables } from './key-source.ts'
 import { chooseEngine } from './main.ts'
 import { MasterKeys } from './master-keys.ts'
 import { unlockStore } from './open-store.ts'
 import { openEngine } from './parts.ts'
 
+export { takeKeyVariables } from './key-source.ts'
+export {
+  exportKey,
+  groupCount,
+  importKey,
+  isFileUnderPassphrase,
+  isRightGroup,
+  verifySheet
+} from './recovery.ts'
+
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** Rotates to the end. A rotation that was under way is finished, and nothing else done. */
-export async function rotateOffline(home: Home): Promise<KeyStatus> {
-  return withMasterKeys(home, async masterKeys => {
+export async function rotateOffline(home: Home, variables: KeyVariables): Promise<KeyStatus> {
+  return withMasterKeys(home, variables, async masterKeys => {
     const before = await masterKeys.status()
     if (before.rotation === undefined) await masterKeys.rotate()
     await masterKeys.idle()
@@ -34,8 +44,8 @@ export async function rotateOffline(home: Home): Promise<KeyStatus> {
   })
 }
 
-export async function keyStatusOffline(home: Home): Promise<KeyStatus> {
-  return withMasterKeys(home, masterKeys => masterKeys.status())
+export async function keyStatusOffline(home: Home, variables: KeyVariables): Promise<KeyStatus> {
+  return withMasterKeys(home, variables, masterKeys => masterKeys.status())
 }
 
 /** A new key, as a source holds it. */
@@ -46,24 +56,20 @@ export function generateKey(): string {
 /** Undefined is none. */
 export async function changePassphraseOffline(
   home: Home,
-  { current, next }: { current: string | undefined; next: string | undefined }
+  variables: KeyVariables,
+  next: string | undefined
 ): Promise<KeyStatus> {
-  const variables = { ...takeKeyVariables(), passphrase: current }
-  return withMasterKeys(
-    home,
-    async masterKeys => {
-      await masterKeys.changePassphrase(current, next)
-      return masterKeys.status()
-    },
-    variables
-  )
+  return withMasterKeys(home, variables, async masterKeys => {
+    await masterKeys.changePassphrase(variables.passphrase, next)
+    return masterKeys.status()
+  })
 }
 
 /** Goes on with a rotation that was under way: whoever opens the store does. */
 async function withMasterKeys<Result>(
   home: Home,
-  run: (masterKeys: MasterKeys) => Promise<Result>,
-  variables = takeKeyVariables()
+  variables: KeyVariables,
+  run: (masterKeys: MasterKeys) => Promise<Result>
 ): Promise<Result> {
   const config = loadConfig(home)
   const source = openKeySource(home, config.key.command, variables)

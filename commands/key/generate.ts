@@ -8,7 +8,7 @@ export default class KeyGenerate extends KeyCommand {
 
   async run(): Promise<void> {
     await this.parse(KeyGenerate)
-    const { generateKey } = await import('../../daemon/offline-store.ts')
+    const { generateKey } = await this.offline()
     this.log(generateKey())
   }
 }

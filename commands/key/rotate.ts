@@ -27,7 +27,7 @@ Recovery sheets of the old key open nothing any more: print a new one with r2d k
         const begun = await control.rotateKey()
         return begun.rotation === undefined ? begun : this.untilDone(control, begun)
       },
-      offline: store => store.rotateOffline(home)
+      offline: (store, variables) => store.rotateOffline(home, variables)
     })
     this.say(`The master key of the store is ${status.keyId} now`)
     this.say('Recovery sheets of the one before it are of no use any more: r2d key export')

@@ -16,7 +16,7 @@ export default class KeyStatusCommand extends KeyCommand {
     const home = this.home(flags)
     const status = await this.ask(home, {
       online: control => control.key(),
-      offline: store => store.keyStatusOffline(home)
+      offline: (store, variables) => store.keyStatusOffline(home, variables)
     })
     this.showKey(status)
     return status

@@ -105,9 +105,12 @@ function formatWith(key: Buffer, passphrase: string | undefined): string {
   return passphrase === undefined ? formatMasterKey(key) : sealMasterKey(key, passphrase)
 }
 
-/** A new key in a new file, durable on return; the file that is there stays. */
-export async function createMasterKeyFile(path: string, passphrase?: string): Promise<Buffer> {
-  const key = newKey()
+/** A key, new unless it is given, in a new file, durable on return; the file that is there stays. */
+export async function createMasterKeyFile(
+  path: string,
+  passphrase?: string,
+  key = newKey()
+): Promise<Buffer> {
   const text = formatWith(key, passphrase)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await linkNew(path, Buffer.from(text))
