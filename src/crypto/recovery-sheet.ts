@@ -149,7 +149,7 @@ function findGroups(text: string): (string | undefined)[] | { found: number } {
 /** Its data. */
 function readGroup(number: number, group: string): number[] | undefined {
   if (group.length !== groupSize) return undefined
-  const values = [...group].map(valueOf)
+  const values = Array.from(group, valueOf)
   const data = values.slice(0, dataSize)
   if (values.includes(-1) || checkOf(number, data) !== values[dataSize]) return undefined
   return data
