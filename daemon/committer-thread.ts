@@ -11,8 +11,8 @@ import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import { serveCommitter } from '../src/metadata/committer-port.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
-import { openEngine, openVolumes } from './parts.ts'
-import type { FromWorker, SharedParts, ToWorker } from './thread-messages.ts'
+import { openEngine, openVolumes, receiveVolumes } from './parts.ts'
+import type { FromWorker, SharedParts, ToWorker, VolumesMessage } from './thread-messages.ts'
 
 const parent = parentPort
 if (parent === null) throw new TypeError('The committer runs in a worker thread')
@@ -38,12 +38,20 @@ parent.on('message', (message: ToWorker) => {
     case 'committer':
       serveCommitter(message.port, committer)
       break
+    case 'volumes':
+      void setVolumes(message)
+      break
     case 'stop':
       void stop()
       break
   }
 })
 tell({ kind: 'ready', port: 0 })
+
+async function setVolumes({ id, volumes: list }: VolumesMessage): Promise<void> {
+  await volumes.update(receiveVolumes(list))
+  tell({ kind: 'volumes', id })
+}
 
 /** The gateways have ended by now: nothing new arrives. */
 async function stop(): Promise<void> {

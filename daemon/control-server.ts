@@ -17,6 +17,7 @@ import { R2dError } from '../src/errors.ts'
 import { presign } from '../src/gateway/presign.ts'
 import { version } from '../src/version.ts'
 import type { Daemon } from './daemon.ts'
+import { answerVolumes } from './volume-control.ts'
 
 const documentSizeMax = 64 * 1024
 const presignExpiresMax = 7 * 24 * 60 * 60
@@ -67,7 +68,8 @@ async function answer(
 }
 
 async function route(options: ControlOptions, request: IncomingMessage): Promise<unknown> {
-  switch (`${request.method ?? ''} ${request.url ?? ''}`) {
+  const what = `${request.method ?? ''} ${request.url ?? ''}`
+  switch (what) {
     case 'GET /v1/status':
       return readStatus(options)
     case 'POST /v1/stop':
@@ -82,11 +84,13 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return options.daemon.masterKeys.rotate()
     case 'POST /v1/key/passphrase':
       return changePassphrase(options, parsePassphrases(await readDocument(request)))
-    default:
-      throw new R2dError('R2D_UNSUPPORTED_FORMAT', `The daemon has no ${request.url ?? ''}`, {
-        hint: 'Restart the daemon if it is of another release than this program'
-      })
   }
+
+  const answer = await answerVolumes(options.daemon, what, () => readDocument(request))
+  if (answer !== undefined) return answer
+  throw new R2dError('R2D_UNSUPPORTED_FORMAT', `The daemon has no ${request.url ?? ''}`, {
+    hint: 'Restart the daemon if it is of another release than this program'
+  })
 }
 
 async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status> {
@@ -105,7 +109,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
     threadsReplaced: serving.restartCount(),
     sockets: serving.socketPaths,
     storeId: store.record.id.toString('hex'),
-    locations: await daemon.locations(),
+    locations: await daemon.policies.locations(),
     volumes: volumes.all().map(volume => ({
       number: volume.number,
       path: volume.path,

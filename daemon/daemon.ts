@@ -16,14 +16,11 @@ import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
-import { locationRange, parseLocationKey } from '../src/metadata/keys.ts'
-import type { LocationStatus } from '../src/control/protocol.ts'
-import { decodeLocationRecord } from '../src/metadata/location-record.ts'
 import { ReadEpochs } from '../src/metadata/read-register.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
-import type { VolumeSet } from '../src/storage/volume-set.ts'
+import type { VolumeDescription, VolumeSet } from '../src/storage/volume-set.ts'
 import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
@@ -31,11 +28,15 @@ import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
 import { Maintenance } from './maintenance.ts'
 import { MasterKeys } from './master-keys.ts'
-import { openStore, type OpenedStore } from './open-store.ts'
+import { openStore, readVolumes, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
 import { releaseRounds } from './release-rounds.ts'
+import { ReplicaPolicies } from './replica-policies.ts'
 import { Threads } from './threads.ts'
+import { VolumeAdministration } from './volume-administration.ts'
+import { VolumeList } from './volume-list.ts'
+import { VolumeWatch } from './volume-watch.ts'
 
 export interface DaemonSettings {
   host: string
@@ -53,6 +54,8 @@ export interface DaemonSettings {
   keySource: KeySource
   stopTimeoutMs: number
   lifecycleIntervalMs: number
+  /** Bytes that are left free on each volume. */
+  volumeFreeMin: number
   /** Made at the first start, if asked for. */
   firstBucket: string | undefined
   logLevel: string
@@ -73,6 +76,8 @@ interface Serving {
   threadCount: number
   counters: () => Counters
   restartCount: () => number
+  /** On return nothing uses other volumes than these. */
+  setVolumes: (list: VolumeDescription[]) => Promise<void>
   stop: (timeoutMs: number) => Promise<void>
 }
 
@@ -86,7 +91,10 @@ export class Daemon {
   readonly #onFatal: (error: Error) => void
   #engine: Engine | undefined
   #opened: OpenedStore | undefined
-  #volumes: VolumeSet | undefined
+  #volumes: VolumeList | undefined
+  #watch: VolumeWatch | undefined
+  #policies: ReplicaPolicies | undefined
+  #administration: VolumeAdministration | undefined
   #serving: Serving | undefined
   #maintenance: Maintenance | undefined
   #masterKeys: MasterKeys | undefined
@@ -114,7 +122,7 @@ export class Daemon {
   }
 
   get volumes(): VolumeSet {
-    return required(this.#volumes)
+    return required(this.#volumes).set
   }
 
   get serving(): Serving {
@@ -136,17 +144,17 @@ export class Daemon {
     return new CredentialCatalog(required(this.#engine), this.store.keyring, this.#epoch)
   }
 
-  async locations(): Promise<LocationStatus[]> {
-    await using cursor = required(this.#engine).scan(locationRange())
-    const entries = await cursor.read(1000)
+  get policies(): ReplicaPolicies {
+    return required(this.#policies)
+  }
 
-    return entries.map(({ key, value }) => ({
-      name: parseLocationKey(key),
-      ...decodeLocationRecord(value)
-    }))
+  get administration(): VolumeAdministration {
+    return required(this.#administration)
   }
 
   async stop(): Promise<void> {
+    await this.#administration?.stop()
+    await this.#watch?.stop()
     await this.#maintenance?.stop()
     await this.#masterKeys?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
@@ -167,7 +175,7 @@ export class Daemon {
       this.#opened = opened
       if (opened.isNew) await syncNames(settings)
       const parts = this.#sharedParts(engine, opened)
-      this.#volumes = await openVolumes(parts, this.#report)
+      await this.#openVolumes(engine, parts)
       await requireFreePort(settings)
       await this.#prepare(engine, opened)
       this.#serving =
@@ -176,10 +184,46 @@ export class Daemon {
           : await this.#serveInThreads(parts)
       this.#maintenance = this.#startMaintenance(engine)
       this.#masterKeys = await this.#startMasterKeys(engine, opened)
+      await this.#administer(engine, opened)
     } catch (error) {
       await engine[Symbol.asyncDispose]()
       throw error
     }
+  }
+
+  async #openVolumes(engine: Engine, parts: SharedParts): Promise<void> {
+    const { volumesPath } = this.settings
+    const read = (): Promise<VolumeDescription[]> => readVolumes({ engine, volumesPath })
+    const set = await openVolumes(parts, this.#report)
+    this.#volumes = new VolumeList({ set, list: parts.volumes, read })
+    this.#watch = new VolumeWatch(this.#volumes, (volume, reason) => {
+      this.#log.error({ volume, reason }, 'a volume failed: nothing more is written to it')
+    })
+    parts.volumes = this.#volumes.current
+  }
+
+  async #administer(metadata: Engine, { record }: OpenedStore): Promise<void> {
+    const list = required(this.#volumes)
+    const { committer, setVolumes } = this.serving
+    const { metadataPath, volumesPath, runPath } = this.settings
+    const onChange = (): void => undefined
+    this.#policies = new ReplicaPolicies({ metadata, committer, onChange })
+    this.#administration = new VolumeAdministration({
+      metadata,
+      committer,
+      list,
+      policies: this.#policies,
+      storeId: record.id,
+      homePath: dirname(volumesPath),
+      reserved: [
+        { path: dirname(metadataPath), what: 'the metadata' },
+        { path: runPath, what: "the daemon's run directory" }
+      ],
+      onChange,
+      log: this.#log
+    })
+    await list.serve(setVolumes)
+    this.#watch?.start()
   }
 
   #startMaintenance(metadata: Engine): Maintenance {
@@ -204,12 +248,13 @@ export class Daemon {
   }
 
   #sharedParts(engine: Engine, { record, keyring, volumes }: OpenedStore): SharedParts {
-    const { metadataPath, logLevel } = this.settings
+    const { metadataPath, logLevel, volumeFreeMin } = this.settings
     return {
       metadata: { engine: engine.name, path: metadataPath, handle: engine.handle },
       storeId: record.id,
       masterKeys: keyring.memory,
       volumes,
+      volumeFreeMin,
       defaultLocation: record.defaultLocation,
       epoch: this.#epoch.memory,
       reads: this.#reads.memory,
@@ -277,6 +322,7 @@ export class Daemon {
       threadCount,
       counters: () => threads.counters,
       restartCount: () => threads.restartCount,
+      setVolumes: list => threads.setVolumes(list),
       stop: timeoutMs => threads.stop(timeoutMs)
     }
   }
@@ -306,6 +352,8 @@ export class Daemon {
       threadCount: 1,
       counters: () => gateway.counters,
       restartCount: () => 0,
+      // They are the main thread's own, which are set before.
+      setVolumes: () => Promise.resolve(),
       stop: async timeoutMs => {
         await gateway.stop(timeoutMs)
         await group.close()
@@ -334,7 +382,7 @@ export class Daemon {
 
   readonly #report = (fault: FaultReport): void => {
     this.faults.add(fault)
-    this.#volumes?.learn(fault)
+    this.#watch?.report(fault)
     this.#log.warn({ ...fault }, 'a volume failed an operation')
   }
 }

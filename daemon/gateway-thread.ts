@@ -5,13 +5,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
 import { Gateway } from './gateway.ts'
-import { buildContext, openEngine, openVolumes } from './parts.ts'
+import type { VolumeSet } from '../src/storage/volume-set.ts'
+import { buildContext, openEngine, openVolumes, receiveVolumes } from './parts.ts'
 import type {
   FaultReport,
   FromWorker,
   GatewaySettings,
   SharedParts,
-  ToWorker
+  ToWorker,
+  VolumesMessage
 } from './thread-messages.ts'
 
 /** How often the counters go to the main thread, milliseconds. */
@@ -34,10 +36,15 @@ const log = (level: 'info' | 'warn' | 'error') => {
 }
 
 const committer = new PortCommitter()
+/** Messages may come before the volumes are there. */
+const opened = Promise.withResolvers<VolumeSet>()
 parent.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'committer':
       committer.connect(message.port)
+      break
+    case 'volumes':
+      void setVolumes(message)
       break
     case 'stop':
       void stop(message.timeoutMs)
@@ -47,6 +54,7 @@ parent.on('message', (message: ToWorker) => {
 
 const metadata = await openEngine(parts.metadata)
 const volumes = await openVolumes(parts, report)
+opened.resolve(volumes)
 const { thread, writeBufferSize, memoryTierSize } = settings
 const context = buildContext(parts, {
   metadata,
@@ -66,6 +74,12 @@ const interval = setInterval(() => {
   tell({ kind: 'counters', counters: gateway.counters })
 }, countersIntervalMs)
 tell({ kind: 'ready', port: gateway.port })
+
+async function setVolumes({ id, volumes: list }: VolumesMessage): Promise<void> {
+  const set = await opened.promise
+  await set.update(receiveVolumes(list))
+  tell({ kind: 'volumes', id })
+}
 
 async function stop(timeoutMs: number): Promise<void> {
   clearInterval(interval)

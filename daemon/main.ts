@@ -143,6 +143,7 @@ async function toSettings(
     runPath: home.run,
     socketPath: home.s3Socket,
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
+    volumeFreeMin: config.volumes.reserve * 1024 * 1024,
     lifecycleIntervalMs: config.lifecycle.interval * 1000,
     logLevel: config.log.level
   }

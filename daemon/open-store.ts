@@ -65,13 +65,9 @@ export async function openStore(options: OpenStoreOptions): Promise<OpenedStore>
     ? await createStore(options)
     : await unlockStore(engine, keySource)
 
-  let volumes = await readVolumes(options)
-  if (volumes.length === 0) {
-    await createVolumes(options, record)
-    volumes = await readVolumes(options)
-  }
+  if (!(await hasVolumes(engine))) await createVolumes(options, record)
 
-  return { record, keyring, volumes, isNew }
+  return { record, keyring, volumes: await readVolumes(options), isNew }
 }
 
 /** R2D_WRONG_MASTER_KEY unless every key that rows may be wrapped under is given. */
@@ -188,11 +184,17 @@ function volumePaths(volumesPath: string): string[] {
   )
 }
 
+/** Those that were removed count: a store is given its first volumes once. */
+async function hasVolumes(engine: Engine): Promise<boolean> {
+  await using cursor = engine.scan(volumeRange())
+  return (await cursor.read(1)).length > 0
+}
+
 /** A relative path is under the home, so that a store can be moved as a whole. */
-async function readVolumes({
+export async function readVolumes({
   engine,
   volumesPath
-}: OpenStoreOptions): Promise<VolumeDescription[]> {
+}: Pick<OpenStoreOptions, 'engine' | 'volumesPath'>): Promise<VolumeDescription[]> {
   const home = dirname(volumesPath)
   await using cursor = engine.scan(volumeRange())
   const entries = await cursor.read(0xffff)

@@ -17,7 +17,7 @@ import type { StoreContext } from '../src/objects/context.ts'
 import { Hashers } from '../src/objects/hashers.ts'
 import { ExtentReader } from '../src/storage/extent-reader.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
-import { VolumeSet, type VolumeFault } from '../src/storage/volume-set.ts'
+import { VolumeSet, type VolumeDescription, type VolumeFault } from '../src/storage/volume-set.ts'
 import type { FaultReport, SharedParts } from './thread-messages.ts'
 
 /** Hashing threads of one gateway thread, started when they are needed: more than one where there is a core for it. */
@@ -30,19 +30,23 @@ export function openEngine({ engine, path, handle }: SharedParts['metadata']): P
 }
 
 export async function openVolumes(
-  { volumes, storeId }: Pick<SharedParts, 'volumes' | 'storeId'>,
+  { volumes, storeId, volumeFreeMin }: Pick<SharedParts, 'volumes' | 'storeId' | 'volumeFreeMin'>,
   report: (fault: FaultReport) => void,
   files?: FileSystem
 ): Promise<VolumeSet> {
-  const descriptions = volumes.map(volume => ({ ...volume, id: Buffer.from(volume.id) }))
-
-  return VolumeSet.open(descriptions, {
+  return VolumeSet.open(receiveVolumes(volumes), {
     storeId: Buffer.from(storeId),
+    freeSpaceMin: volumeFreeMin,
     onFault: fault => {
       report(toReport(fault))
     },
     ...(files === undefined ? {} : { files })
   })
+}
+
+/** As they came with a message, which makes plain bytes of a Buffer. */
+export function receiveVolumes(volumes: readonly VolumeDescription[]): VolumeDescription[] {
+  return volumes.map(volume => ({ ...volume, id: Buffer.from(volume.id) }))
 }
 
 export function toReport(fault: VolumeFault): FaultReport {

@@ -15,6 +15,8 @@ export interface SharedParts {
   /** Of the Keyring: shared, so that a thread learns of a new master key with the others. */
   masterKeys: SharedArrayBuffer
   volumes: VolumeDescription[]
+  /** Bytes that are left free on each volume. */
+  volumeFreeMin: number
   defaultLocation: string
   /** Of the ConfigurationEpoch. */
   epoch: SharedArrayBuffer
@@ -47,6 +49,7 @@ export interface FaultReport {
   kind: VolumeFaultKind
   volume: number
   reason: string
+  errno?: string
   segment?: number
   offset?: number
   extentId?: string
@@ -54,8 +57,12 @@ export interface FaultReport {
 
 export type ToWorker =
   | { kind: 'committer'; port: MessagePort }
+  /** Which volumes there are from now on; answered with the same id once the thread uses no other. */
+  | { kind: 'volumes'; id: number; volumes: VolumeDescription[] }
   /** Finish what is in flight, for at most so many milliseconds, then end. */
   | { kind: 'stop'; timeoutMs: number }
+
+export type VolumesMessage = Extract<ToWorker, { kind: 'volumes' }>
 
 export type FromWorker =
   | { kind: 'ready'; port: number }
@@ -67,4 +74,5 @@ export type FromWorker =
       message: string
       fields: Record<string, unknown>
     }
+  | { kind: 'volumes'; id: number }
   | { kind: 'stopped' }

@@ -10,6 +10,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
+import type { VolumeDescription } from '../src/storage/volume-set.ts'
 import { sumCounters, zeroCounters, type Counters } from './counters.ts'
 import type {
   FaultReport,
@@ -50,7 +51,7 @@ interface GatewaySlot {
 }
 
 export class Threads {
-  readonly #parts: SharedParts
+  #parts: SharedParts
   readonly #events: ThreadEvents
   #committer: Worker
   /** The commit path of the main thread's own work. */
@@ -58,6 +59,9 @@ export class Threads {
   readonly #gateways: GatewaySlot[] = []
   #isStopping = false
   #restartCount = 0
+  #volumesId = 0
+  /** Answers that `setVolumes` waits for, by its id and the thread. */
+  readonly #volumesAnswers = new Map<number, Map<Worker, () => void>>()
 
   private constructor(parts: SharedParts, events: ThreadEvents, committer: Worker) {
     this.#parts = parts
@@ -107,6 +111,22 @@ export class Threads {
     return this.#gateways
       .flatMap(({ counters, past }) => [counters, past])
       .reduce(sumCounters, zeroCounters())
+  }
+
+  /** On return every thread uses these volumes and no others, and so does each that is started later. */
+  async setVolumes(volumes: VolumeDescription[]): Promise<void> {
+    this.#parts = { ...this.#parts, volumes }
+    const id = ++this.#volumesId
+    const answers = new Map<Worker, () => void>()
+    this.#volumesAnswers.set(id, answers)
+    const asked = this.workers.map(worker => {
+      // One that has died is replaced by one that has the new list from the start.
+      if (worker.threadId === -1) return Promise.resolve()
+      post(worker, { kind: 'volumes', id, volumes })
+      return new Promise<void>(resolve => answers.set(worker, resolve))
+    })
+    await Promise.all(asked)
+    this.#volumesAnswers.delete(id)
   }
 
   /** Gateways first, so that what they still wait for is committed; then the committer. */
@@ -176,12 +196,14 @@ export class Threads {
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'fault') onFault(message.fault)
       if (message.kind === 'log') onLog(message.level, message.message, message.fields)
+      if (message.kind === 'volumes') this.#volumesAnswers.get(message.id)?.get(worker)?.()
     })
     worker.on('error', (error: Error) => {
       onLog('error', `The ${name} thread failed`, { error: error.stack ?? String(error) })
       if (error.name === 'AssertionError') onFatal(error)
     })
     worker.on('exit', code => {
+      for (const answers of this.#volumesAnswers.values()) answers.get(worker)?.()
       if (this.#isStopping) return
 
       this.#restartCount++

@@ -32,6 +32,10 @@ export interface Config {
     /** Seconds between looks at what is due. */
     interval: number
   }
+  volumes: {
+    /** MiB that are left free on each. */
+    reserve: number
+  }
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
@@ -121,6 +125,14 @@ export const settings = [
     read: value => readNumber(value, 1, 86_400)
   },
   {
+    key: 'volumes.reserve',
+    variable: 'R2D_VOLUMES_RESERVE',
+    description: 'MiB that are left free on each volume, for repair and compaction to work with',
+    default: 64,
+    allowed: 'a number of MiB from 1 to 1048576',
+    read: value => readNumber(value, 1, 1_048_576)
+  },
+  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -182,6 +194,7 @@ export function loadConfig(
       stopTimeout: Number(value('gateway.stop_timeout'))
     },
     lifecycle: { interval: Number(value('lifecycle.interval')) },
+    volumes: { reserve: Number(value('volumes.reserve')) },
     // Each was compared with what is allowed when it was read.
     metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
     key: { command: String(value('key.command')) },

@@ -29,6 +29,11 @@ export type ErrorCode =
   | 'R2D_INVALID_LOCATION'
   | 'R2D_METADATA_TOO_LARGE'
   | 'R2D_OBJECT_TOO_LARGE'
+  // What an operator asked for does not fit the volumes.
+  | 'R2D_NO_SUCH_VOLUME'
+  | 'R2D_VOLUME_EXISTS'
+  | 'R2D_VOLUME_IN_USE'
+  | 'R2D_TOO_FEW_VOLUMES'
   // The store cannot do it now.
   | 'R2D_CONFLICT'
   | 'R2D_UNAVAILABLE'

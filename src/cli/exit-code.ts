@@ -23,10 +23,14 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'R2D_NO_SUCH_BUCKET':
     case 'R2D_NO_SUCH_KEY':
     case 'R2D_NO_SUCH_UPLOAD':
+    case 'R2D_NO_SUCH_VOLUME':
       return 4
     case 'R2D_BUCKET_EXISTS':
     case 'R2D_BUCKET_NOT_EMPTY':
     case 'R2D_PRECONDITION_FAILED':
+    case 'R2D_VOLUME_EXISTS':
+    case 'R2D_VOLUME_IN_USE':
+    case 'R2D_TOO_FEW_VOLUMES':
       return 5
     case 'R2D_FORBIDDEN':
     case 'R2D_CUSTOMER_KEY_WRONG':

@@ -8,6 +8,7 @@
 import { Command, Flags } from '@oclif/core'
 import { ControlClient } from '../control/client.ts'
 import { ObjectClient } from '../control/object-client.ts'
+import { VolumeClient } from '../control/volume-client.ts'
 import { R2dError } from '../errors.ts'
 import { resolveHome, type Home } from '../home.ts'
 import { exitCodeOf } from './exit-code.ts'
@@ -31,6 +32,10 @@ export abstract class R2dCommand extends Command {
 
   protected control(flags: { home?: string | undefined }): ControlClient {
     return new ControlClient(this.home(flags))
+  }
+
+  protected volumes(flags: { home?: string | undefined }): VolumeClient {
+    return new VolumeClient(this.home(flags))
   }
 
   /** The object sockets of the running daemon. */

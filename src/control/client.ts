@@ -56,34 +56,50 @@ export class ControlClient {
     return this.#ask<KeyStatus>('POST', '/v1/key/passphrase', change)
   }
 
-  async #ask<T>(method: 'GET' | 'POST', path: string, document?: object): Promise<T> {
-    const body = document === undefined ? undefined : JSON.stringify(document)
-    const request = http.request({
-      socketPath: this.#socketPath,
-      method,
-      path,
-      timeout: timeoutMs,
-      headers: { 'content-type': 'application/json' }
-    })
-    request.on('timeout', () => request.destroy(new Error('The daemon does not answer')))
-    request.end(body)
-
-    let text = ''
-    let status: number
-    try {
-      const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-      status = response.statusCode ?? 0
-      for await (const piece of response) text += String(piece)
-    } catch (error) {
-      throw unreachable(error)
-    }
-
-    // The other side is the daemon of the same release: its documents have their types.
-    const answer = JSON.parse(text) as T | ErrorDocument
-    if (status < 400) return answer as T
-    const { code, message, hint } = answer as ErrorDocument
-    throw new R2dError(code as ErrorCode, message, hint === undefined ? {} : { hint })
+  #ask<T>(method: 'GET' | 'POST', path: string, document?: object): Promise<T> {
+    return askControl<T>(this.#socketPath, { method, path, document, timeoutMs })
   }
+}
+
+export interface ControlQuestion {
+  method: 'GET' | 'POST'
+  path: string
+  document: object | undefined
+  /** Without a sign of life. */
+  timeoutMs: number
+}
+
+/** Rejects with what the daemon answers instead, or R2D_UNREACHABLE. */
+export async function askControl<T>(
+  socketPath: string,
+  { method, path, document, timeoutMs: timeout }: ControlQuestion
+): Promise<T> {
+  const body = document === undefined ? undefined : JSON.stringify(document)
+  const request = http.request({
+    socketPath,
+    method,
+    path,
+    timeout,
+    headers: { 'content-type': 'application/json' }
+  })
+  request.on('timeout', () => request.destroy(new Error('The daemon does not answer')))
+  request.end(body)
+
+  let text = ''
+  let status: number
+  try {
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+    status = response.statusCode ?? 0
+    for await (const piece of response) text += String(piece)
+  } catch (error) {
+    throw unreachable(error)
+  }
+
+  // The other side is the daemon of the same release: its documents have their types.
+  const answer = JSON.parse(text) as T | ErrorDocument
+  if (status < 400) return answer as T
+  const { code, message, hint } = answer as ErrorDocument
+  throw new R2dError(code as ErrorCode, message, hint === undefined ? {} : { hint })
 }
 
 /** A socket that is there and that nobody answers is what a daemon leaves that was not stopped. */

@@ -13,8 +13,12 @@
  *     POST /v1/key/rotate      -> KeyStatus     answered once the rotation is begun
  *     POST /v1/key/passphrase  PassphraseDocument -> KeyStatus
  *
+ * Volumes, locations and replicas: volume-protocol.ts.
+ *
  * Objects and buckets have the sockets that `Status.sockets` lists: S3 itself, without signatures.
  */
+
+import type { LocationStatus } from './volume-protocol.ts'
 
 export interface Status {
   version: string
@@ -48,18 +52,12 @@ export interface Status {
   faults: FaultStatus[]
 }
 
-export interface LocationStatus {
-  name: string
-  replicaCount: number
-  replicaCountMin: number
-}
-
 export interface VolumeStatus {
   number: number
   path: string
   location: string
   failureDomain: string
-  state: 'active' | 'full' | 'failed'
+  state: 'active' | 'full' | 'draining' | 'failed' | 'lost'
   reason?: string
   /** Bytes. */
   free: number

@@ -315,6 +315,16 @@ export function extentKey(id: Buffer): Buffer {
   return idKey(kinds.extent, id)
 }
 
+export function extentRange(): Range {
+  return prefixRange(Buffer.from(kinds.extent))
+}
+
+/** The extent's id; it shares memory with the row's key. */
+export function parseExtentKey(rowKey: Buffer): Buffer {
+  assert(rowKey.length === 17)
+  return rowKey.subarray(1)
+}
+
 export function manifestPageKey(id: Buffer): Buffer {
   return idKey(kinds.manifestPage, id)
 }

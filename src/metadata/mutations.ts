@@ -15,6 +15,7 @@ import { beginKeyRotation, finishKeyRotation, rewrapKeys } from './mutations/mas
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
+import { addVolume, setVolumeState } from './mutations/volume.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
 
@@ -48,7 +49,9 @@ const registry = {
   setBucketReplicas,
   beginKeyRotation,
   rewrapKeys,
-  finishKeyRotation
+  finishKeyRotation,
+  addVolume,
+  setVolumeState
 }
 
 export type MutationName = keyof Registry

@@ -13,12 +13,12 @@ import { join } from 'node:path'
 import { MemoryTier, type TierCounters } from '../cache/memory-tier.ts'
 import { frameOverhead, openFrame, sealedSize } from '../crypto/frame-cipher.ts'
 import { R2dError } from '../errors.ts'
-import type { DataFile } from '../file.ts'
+import { errnoOf, type DataFile } from '../file.ts'
 import { frameSize } from '../limits.ts'
 import type { Replica } from './replica.ts'
 import { recordHeaderSize, segmentName } from './segment-format.ts'
 import { segmentsName } from './superblock.ts'
-import type { Volume, VolumeFault, VolumeSet } from './volume-set.ts'
+import { describe, type Volume, type VolumeFault, type VolumeSet } from './volume-set.ts'
 
 /** Segments kept open for reading. */
 const openFileCountMax = 256
@@ -86,6 +86,7 @@ export class ExtentReader {
     this.#volumes = volumes
     this.#onFault = onFault
     this.#memory = memory
+    volumes.onUpdate(() => this.#leaveVolumes())
   }
 
   get memoryCounters(): TierCounters {
@@ -123,9 +124,9 @@ export class ExtentReader {
     assert(plaintext.length === size, 'The frames fit into the memory that is given')
 
     for (const replica of this.#inOrder(extent)) {
-      const reason = await this.#readReplica(extent, replica, firstFrame, plaintext)
-      if (reason === undefined) return plaintext
-      this.#onFault({ kind: 'read', ...replica, extentId: extent.id, reason })
+      const failure = await this.#readReplica(extent, replica, firstFrame, plaintext)
+      if (failure === undefined) return plaintext
+      this.#onFault({ kind: 'read', ...replica, extentId: extent.id, ...failure })
     }
 
     throw new R2dError(
@@ -140,14 +141,28 @@ export class ExtentReader {
     this.#open.clear()
   }
 
-  /** Volumes in good order first, and among them another first one for another extent. */
-  #inOrder({ id, replicas }: ReadableExtent): Replica[] {
-    const shift = (id[0] ?? 0) % replicas.length
-    const rotated = [...replicas.slice(shift), ...replicas.slice(0, shift)]
-    const isFailed = ({ volume }: Replica): boolean =>
-      this.#volumes.byNumber(volume)?.state === 'failed'
+  /** Ends with the descriptors of volumes that nothing is to be read from any more. */
+  #leaveVolumes(): Promise<void> {
+    for (const [name, segment] of [...this.#open]) {
+      const volume = this.#volumes.byNumber(Number.parseInt(name, 10))
+      if (volume === undefined || volume.state === 'lost') this.#drop(name, segment)
+    }
+    return Promise.resolve()
+  }
 
-    return [...rotated.filter(each => !isFailed(each)), ...rotated.filter(isFailed)]
+  /** Volumes in good order first, and among them another first one for another extent. What is lost is not asked. */
+  #inOrder({ id, replicas }: ReadableExtent): Replica[] {
+    const stateOf = ({ volume }: Replica) => this.#volumes.byNumber(volume)?.state
+    const shift = (id[0] ?? 0) % replicas.length
+    const rotated = [...replicas.slice(shift), ...replicas.slice(0, shift)].filter(
+      each => stateOf(each) !== 'lost'
+    )
+    const isLast = (replica: Replica): boolean => {
+      const state = stateOf(replica)
+      return state === undefined || state === 'failed'
+    }
+
+    return [...rotated.filter(each => !isLast(each)), ...rotated.filter(isLast)]
   }
 
   /** Undefined when `plaintext` is filled; otherwise why it is not. */
@@ -156,9 +171,9 @@ export class ExtentReader {
     replica: Replica,
     firstFrame: number,
     plaintext: Buffer
-  ): Promise<string | undefined> {
+  ): Promise<{ reason: string; errno?: string } | undefined> {
     const volume = this.#volumes.byNumber(replica.volume)
-    if (volume === undefined) return 'there is no such volume'
+    if (volume === undefined) return { reason: 'there is no such volume' }
 
     const size = sealedSize(plaintext.length)
     const scratch = size > scratchSize ? undefined : await this.#takeScratch()
@@ -172,16 +187,17 @@ export class ExtentReader {
       const position = replica.offset + recordHeaderSize + firstFrame * sealedFrame
       const count = await file.read(ciphertext, position)
       if (count < ciphertext.length) {
-        return `the segment ends after ${count} of ${ciphertext.length} bytes`
+        return { reason: `the segment ends after ${count} of ${ciphertext.length} bytes` }
       }
       const reason = openFrames(extent, ciphertext, firstFrame, plaintext)
-      if (reason === undefined && extent.size <= frameSize)
-        this.#memory.put(extent.id, 0, ciphertext)
-      return reason
+      if (reason !== undefined) return { reason }
+      if (extent.size <= frameSize) this.#memory.put(extent.id, 0, ciphertext)
+      return undefined
     } catch (error) {
       // A descriptor of a disk that went away does not come back by itself.
       this.#drop(name, segment)
-      return error instanceof Error ? error.message : String(error)
+      const errno = errnoOf(error)
+      return { reason: describe(error), ...(errno === undefined ? {} : { errno }) }
     } finally {
       segment.readers--
       if (scratch !== undefined) this.#giveScratch(scratch)

@@ -52,6 +52,7 @@ export class ExtentWriter {
   constructor({ volumes, random = Math.random }: { volumes: VolumeSet; random?: () => number }) {
     this.#volumes = volumes
     this.#random = random
+    volumes.onUpdate(() => this.#leaveVolumes())
   }
 
   /** Durable on every replica on return: `replicaCountMin` at least. R2D_STORE_FULL, R2D_UNAVAILABLE. */
@@ -104,6 +105,13 @@ export class ExtentWriter {
     this.#writers.clear()
   }
 
+  /** Ends the segments on volumes that take no more; what was begun there is settled on return. */
+  async #leaveVolumes(): Promise<void> {
+    const left = [...this.#writers].filter(([number]) => !isOpenTo(this.#volumes.byNumber(number)))
+    for (const [number] of left) this.#writers.delete(number)
+    await Promise.all(left.map(([, writer]) => writer.close()))
+  }
+
   /** Where the next `size` bytes go: by a new placement if the last one is used up, or one of its volumes is out. */
   #takeStripe(
     volumes: readonly Volume[],
@@ -133,6 +141,8 @@ export class ExtentWriter {
     volume: Volume,
     record: EncodedRecord
   ): Promise<{ volume: Volume; replica: Replica } | undefined> {
+    // It may have been taken out since it was chosen.
+    if (!isOpenTo(volume)) return undefined
     try {
       const { segment, offset } = await this.#writer(volume).append(record)
       return { volume, replica: { volume: volume.number, segment, offset } }
@@ -154,6 +164,11 @@ export class ExtentWriter {
     this.#writers.set(volume.number, writer)
     return writer
   }
+}
+
+/** Whether its segments may be appended to: one that is full for now is not left. */
+function isOpenTo(volume: Volume | undefined): boolean {
+  return volume?.state === 'active' || volume?.state === 'full'
 }
 
 function shortOf(

@@ -131,7 +131,10 @@ export async function requireVolume(
   }
 }
 
-async function readSuperblock(path: string, files: FileSystem): Promise<Superblock | undefined> {
+export async function readSuperblock(
+  path: string,
+  files: FileSystem
+): Promise<Superblock | undefined> {
   let bytes: Buffer
   try {
     bytes = await files.readWhole(join(path, superblockName))

@@ -1,6 +1,7 @@
 // A thread that dies is replaced: what it was doing fails, what comes after does not, and nothing acknowledged is lost.
 
 import assert from 'node:assert/strict'
+import { readdir } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { join } from 'node:path'
 import test from 'ava'
@@ -8,6 +9,7 @@ import { openStore } from '../../daemon/open-store.ts'
 import { Threads } from '../../daemon/threads.ts'
 import { ReadEpochs } from '../../src/metadata/read-register.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
+import { createVolume } from '../../src/storage/superblock.ts'
 import { makeHome } from '../objects/open-store.ts'
 import { localRequest } from './daemon-process.ts'
 
@@ -40,6 +42,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     storeId: record.id,
     masterKeys: keyring.memory,
     volumes,
+    volumeFreeMin: 1 << 20,
     defaultLocation: record.defaultLocation,
     epoch: new SharedArrayBuffer(4),
     reads: new ReadEpochs(2).memory,
@@ -103,6 +106,22 @@ test('a committer and a gateway that die under load are replaced, and what was a
   await t.throwsAsync(threads.committer.mutate('deleteObjects', nothing), {
     code: 'R2D_NO_SUCH_BUCKET'
   })
+
+  // A thread that dies while the volumes are being changed is replaced by one that has the new ones.
+  const path = join(home.path, 'volumes', 'volume-4')
+  const { id } = await createVolume(path, { storeId: record.id, number: 4 })
+  const fourth = { number: 4, id, path, location: 'local', failureDomain: '' }
+  const died = threads.workers[0]?.terminate()
+  await threads.setVolumes([...volumes, { ...fourth, recorded: 'active' }])
+  await died
+  while (threads.restartCount < 3 || threads.workers.some(({ threadId }) => threadId === -1))
+    await turn()
+  const isUsed = async (): Promise<boolean> => (await readdir(join(path, 'segments'))).length > 0
+  for (let n = 0; n < 300 && !(await isUsed()); n++) {
+    const { status } = await localRequest(socketPath(0), 'PUT', '/bucket/x', Buffer.alloc(250_000))
+    assert(status === 200 || status === 503)
+  }
+  t.true(await isUsed())
   await threads.stop(5000)
   await engine[Symbol.asyncDispose]()
   await home.remove()

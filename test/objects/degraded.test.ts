@@ -56,7 +56,7 @@ for (const [what, size, count] of [
     t.like(await refused, { code: 'R2D_UNAVAILABLE' })
     t.deepEqual(await queued(opened), [])
 
-    const allowed = { name: 'local', replicaCount: 2, replicaCountMin: 1 }
+    const allowed = { name: 'local', mayCreate: false, replicaCount: 2, replicaCountMin: 1 }
     await context.committer.mutate('setLocationReplicas', allowed)
     await store.put('bucket', 'degraded', bodyOf(content), plain)
     const uploadId = await store.createUpload('bucket', 'parts', { ...plain, checksum: undefined })
@@ -96,4 +96,51 @@ test("a bucket's own policy stands in the rows of its extents, and others keep t
     [0, 2],
     [3, 3]
   ])
+})
+
+test('what was written before a volume was drained is queued for repair, and after it was sealed off does not name it', async t => {
+  const opened = await openWithBucket(t)
+  const { store, context } = opened
+  const setState = (number: number, to: 'draining' | 'leaving' | 'active'): Promise<void> =>
+    context.committer.mutate('setVolumeState', {
+      number,
+      from: ['active', 'draining', 'leaving'],
+      to
+    })
+  const all = { name: 'local', mayCreate: false, replicaCount: 3, replicaCountMin: 2 }
+  await context.committer.mutate('setLocationReplicas', all)
+  /** Its extents are written before the state is set, and committed after. */
+  async function* slowly(after: () => Promise<void>): AsyncGenerator<Buffer> {
+    yield* bodyOf(Buffer.alloc(4_500_000, 1))
+    await after()
+  }
+
+  await store.put(
+    'bucket',
+    'drained',
+    slowly(() => setState(1, 'draining')),
+    plain
+  )
+  t.deepEqual(new Set((await queued(opened)).map(({ replicas }) => replicas)), new Set([3]))
+  await setState(1, 'active')
+  await store.put(
+    'bucket',
+    'left',
+    slowly(() => setState(1, 'leaving')),
+    plain
+  )
+  t.deepEqual(new Set((await queued(opened)).map(({ replicas }) => replicas)), new Set([2, 3]))
+
+  await setState(1, 'active')
+  const refused = store.put(
+    'bucket',
+    'refused',
+    slowly(async () => {
+      await setState(1, 'leaving')
+      await setState(2, 'leaving')
+    }),
+    plain
+  )
+  await t.throwsAsync(refused, { code: 'R2D_UNAVAILABLE' })
+  await t.throwsAsync(store.head('bucket', 'refused', {}), { code: 'R2D_NO_SUCH_KEY' })
 })

@@ -75,7 +75,11 @@ export async function openStoreOn({
   const report = (fault: FaultReport): void => {
     faults.push(fault)
   }
-  const description = { volumes: opened.volumes, storeId: opened.record.id }
+  const description = {
+    volumes: opened.volumes,
+    storeId: opened.record.id,
+    volumeFreeMin: 1024 * 1024
+  }
   const volumes = await openVolumes(description, report, files)
   const group = new GroupCommitter(engine)
   const writer = new ExtentWriter({ volumes })

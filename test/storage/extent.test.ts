@@ -301,6 +301,7 @@ test('placement never puts two replicas on one volume, nor in one domain while a
         location: 'here',
         failureDomain: '',
         recorded: 'active',
+        condition: 'good',
         reason: undefined,
         total: 1_000_000
       }))

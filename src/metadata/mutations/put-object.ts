@@ -18,6 +18,7 @@ import { evaluate, type Precondition } from '../precondition.ts'
 import { encodeRepairRecord } from '../repair-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { reindex } from './time-index.ts'
+import { admitReplicas } from './volume.ts'
 
 /** An extent that this commit is the first to refer to. */
 export interface NewExtent {
@@ -29,14 +30,17 @@ export interface NewExtent {
   replicaTarget: number
   /** Fewer replicas than it is to have: the commit queues it for repair. */
   isDegraded: boolean
+  /** With fewer than these the commit is refused. */
+  replicaCountMin: number
 }
 
 export function newExtent(
   { id, size }: { id: Buffer; size: number },
   replicas: Replica[],
-  { replicaCount, replicaTarget }: PlacementPolicy
+  { replicaCount, replicaCountMin, replicaTarget }: PlacementPolicy
 ): NewExtent {
-  return { id, size, replicas, replicaTarget, isDegraded: replicas.length < replicaCount }
+  const isDegraded = replicas.length < replicaCount
+  return { id, size, replicas, replicaTarget, replicaCountMin, isDegraded }
 }
 
 /** A manifest page that this commit is the first to refer to. */
@@ -69,19 +73,22 @@ export interface PutObject extends Destination {
 
 export async function putObject(transaction: Transaction, put: PutObject): Promise<void> {
   await replaceObject(transaction, put, put.value)
-  putContent(transaction, put)
+  await putContent(transaction, put)
 }
 
-/** Rows of extents and pages that are referred to for the first time. */
-export function putContent(
+/** Rows of extents and pages that are referred to for the first time. R2D_UNAVAILABLE: volumes have gone since it was written. */
+export async function putContent(
   transaction: Transaction,
   { extents, pages, now }: { extents: readonly NewExtent[]; pages: readonly NewPage[]; now: number }
-): void {
-  for (const { id, size, replicas, replicaTarget, isDegraded } of extents) {
-    const record = { size, references: 1, replicaTarget, replicas }
+): Promise<void> {
+  for (const { id, size, replicas, replicaTarget, replicaCountMin, isDegraded } of extents) {
+    const { admitted, mayStay } = await admitReplicas(transaction, replicas)
+    if (admitted.length < replicaCountMin) throw volumesGone()
+
+    const record = { size, references: 1, replicaTarget, replicas: admitted }
     transaction.put(extentKey(id), encodeExtentRecord(record))
-    if (!isDegraded) continue
-    const repair = { queued: now, replicaCount: replicas.length }
+    if (mayStay && !isDegraded) continue
+    const repair = { queued: now, replicaCount: admitted.length }
     transaction.put(repairKey(id), encodeRepairRecord(repair))
   }
   for (const { id, value } of pages) transaction.put(manifestPageKey(id), value)
@@ -156,4 +163,10 @@ export function discard(
   if (extentIds.length + pageIds.length === 0) return
 
   transaction.put(discardKey(now, id), encodeDiscardRecord({ extentIds, pageIds }))
+}
+
+function volumesGone(): R2dError {
+  return new R2dError('R2D_UNAVAILABLE', 'A volume was taken out while content was written to it', {
+    hint: 'Repeat the request'
+  })
 }

@@ -11,14 +11,16 @@ import { requireBucket } from './put-object.ts'
 
 export interface SetLocationReplicas extends LocationRecord {
   name: string
+  /** It may be a new one. */
+  mayCreate: boolean
 }
 
-/** R2D_INVALID_LOCATION if there is no such location. */
+/** R2D_INVALID_LOCATION if there is no such location and it is to be none that is new. */
 export async function setLocationReplicas(
   transaction: Transaction,
-  { name, replicaCount, replicaCountMin }: SetLocationReplicas
+  { name, mayCreate, replicaCount, replicaCountMin }: SetLocationReplicas
 ): Promise<void> {
-  if ((await transaction.get(locationKey(name))) === undefined) {
+  if (!mayCreate && (await transaction.get(locationKey(name))) === undefined) {
     throw new R2dError('R2D_INVALID_LOCATION', `There is no location ${name}`)
   }
 

@@ -78,7 +78,7 @@ export async function putPart(transaction: Transaction, part: PutPart): Promise<
     discard(transaction, id, manifest, now)
   }
   transaction.put(partRowKey, part.value)
-  putContent(transaction, part)
+  await putContent(transaction, part)
   transaction.put(uploadRowKey, encodeUploadRecord({ ...upload, revision: upload.revision + 1 }))
 }
 
@@ -104,7 +104,7 @@ export async function completeUpload(
   const { uploadRowKey, revision, value, pages, partRowKeys, unusedRowKeys, now } = complete
   await requireRevision(transaction, uploadRowKey, revision)
   await replaceObject(transaction, complete, value)
-  putContent(transaction, { extents: [], pages, now })
+  await putContent(transaction, { extents: [], pages, now })
 
   await discardParts(transaction, unusedRowKeys, now)
   for (const rowKey of partRowKeys) transaction.delete(rowKey)
