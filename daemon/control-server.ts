@@ -9,17 +9,22 @@ import type {
   CredentialDocument,
   ErrorDocument,
   KeyStatus,
+  NewAccessKeyDocument,
   PassphraseDocument,
   PresignDocument,
   Status
 } from '../src/control/protocol.ts'
 import { R2dError } from '../src/errors.ts'
 import { presign } from '../src/gateway/presign.ts'
+import { createCredential, type Credential } from '../src/objects/credential-catalog.ts'
 import { version } from '../src/version.ts'
 import type { Daemon } from './daemon.ts'
 import { answerVolumes } from './volume-control.ts'
 
 const documentSizeMax = 64 * 1024
+/** R2 has no such limit; what is listed is held in memory. */
+const accessKeyCountMax = 1000
+const descriptionLengthMax = 256
 const presignExpiresMax = 7 * 24 * 60 * 60
 
 export interface ControlOptions {
@@ -78,6 +83,12 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return readCredentials(options)
     case 'POST /v1/presign':
       return { url: await presignFor(options, parsePresign(await readDocument(request))) }
+    case 'GET /v1/access-keys':
+      return (await readCredentials(options)).map(({ secretAccessKey: _, ...shown }) => shown)
+    case 'POST /v1/access-keys':
+      return createAccessKey(options, parseAccessKey(await readDocument(request)))
+    case 'POST /v1/access-keys/revoke':
+      return revokeAccessKey(options, parseAccessKeyId(await readDocument(request)))
     case 'GET /v1/key':
       return options.daemon.masterKeys.status()
     case 'POST /v1/key/rotate':
@@ -132,12 +143,67 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
 async function readCredentials({ daemon }: ControlOptions): Promise<CredentialDocument[]> {
   const credentials = await daemon.credentials.list()
 
-  return credentials.map(({ accessKeyId, secret, description, created }) => ({
+  return credentials.map(toCredentialDocument)
+}
+
+function toCredentialDocument({
+  accessKeyId,
+  secret,
+  description,
+  created
+}: Credential): CredentialDocument {
+  return {
     accessKeyId,
     secretAccessKey: secret,
     description,
     created: new Date(created).toISOString()
-  }))
+  }
+}
+
+async function createAccessKey(
+  { daemon }: ControlOptions,
+  { description }: NewAccessKeyDocument
+): Promise<CredentialDocument> {
+  if ((await daemon.credentials.list()).length >= accessKeyCountMax) {
+    throw new R2dError('R2D_INVALID_CONFIG', `There are ${accessKeyCountMax} access keys already`, {
+      hint: 'Revoke some that are not used: r2d access-key rm'
+    })
+  }
+  const { committer } = daemon.serving
+  const now = Date.now()
+  return toCredentialDocument(
+    await createCredential(committer, daemon.store.keyring, { description, now })
+  )
+}
+
+async function revokeAccessKey(
+  { daemon }: ControlOptions,
+  accessKeyId: string
+): Promise<Record<string, never>> {
+  await daemon.serving.committer.mutate('removeCredential', { accessKeyId })
+  return {}
+}
+
+function parseAccessKey(document: unknown): NewAccessKeyDocument {
+  const description = new Map<string, unknown>(Object.entries(document ?? {})).get('description')
+  const isFine =
+    typeof description === 'string' &&
+    description.isWellFormed() &&
+    description.length <= descriptionLengthMax
+  if (!isFine) {
+    throw new R2dError(
+      'R2D_INVALID_CONFIG',
+      `A description is a text of at most ${descriptionLengthMax} characters`
+    )
+  }
+  return { description }
+}
+
+function parseAccessKeyId(document: unknown): string {
+  const id = new Map<string, unknown>(Object.entries(document ?? {})).get('accessKeyId')
+  if (typeof id === 'string' && /^[0-9a-zA-Z]{1,128}$/.test(id)) return id
+
+  throw new R2dError('R2D_INVALID_CONFIG', 'An access key id is letters and digits')
 }
 
 async function presignFor(

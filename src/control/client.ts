@@ -8,9 +8,11 @@ import { R2dError, type ErrorCode } from '../errors.ts'
 import { errnoOf } from '../file.ts'
 import type { Home } from '../home.ts'
 import type {
+  AccessKeyDocument,
   CredentialDocument,
   ErrorDocument,
   KeyStatus,
+  NewAccessKeyDocument,
   PassphraseDocument,
   PresignDocument,
   Status
@@ -42,6 +44,20 @@ export class ControlClient {
   async presign(request: PresignDocument): Promise<string> {
     const { url } = await this.#ask<{ url: string }>('POST', '/v1/presign', request)
     return url
+  }
+
+  accessKeys(): Promise<AccessKeyDocument[]> {
+    return this.#ask<AccessKeyDocument[]>('GET', '/v1/access-keys')
+  }
+
+  /** The only time that the secret is shown. */
+  createAccessKey(document: NewAccessKeyDocument): Promise<CredentialDocument> {
+    return this.#ask<CredentialDocument>('POST', '/v1/access-keys', document)
+  }
+
+  /** Refused by every thread on return. */
+  async revokeAccessKey(accessKeyId: string): Promise<void> {
+    await this.#ask('POST', '/v1/access-keys/revoke', { accessKeyId })
   }
 
   key(): Promise<KeyStatus> {

@@ -9,6 +9,9 @@
  *     GET  /v1/credentials    -> CredentialDocument[]
  *     POST /v1/presign        PresignDocument -> { url }
  *
+ *     GET  /v1/access-keys     -> AccessKeyDocument[]
+ *     POST /v1/access-keys     NewAccessKeyDocument -> CredentialDocument
+ *     POST /v1/access-keys/revoke  { accessKeyId } -> {}
  *     GET  /v1/key             -> KeyStatus
  *     POST /v1/key/rotate      -> KeyStatus     answered once the rotation is begun
  *     POST /v1/key/passphrase  PassphraseDocument -> KeyStatus
@@ -82,6 +85,13 @@ export interface CredentialDocument {
   description: string
   /** ISO 8601. */
   created: string
+}
+
+/** Without its secret. */
+export type AccessKeyDocument = Omit<CredentialDocument, 'secretAccessKey'>
+
+export interface NewAccessKeyDocument {
+  description: string
 }
 
 export interface PresignDocument {

@@ -6,7 +6,7 @@ import { createBucket, markBucket, removeBucket } from './mutations/bucket.ts'
 import { setBucketCors } from './mutations/bucket-cors.ts'
 import { setBucketLifecycle } from './mutations/bucket-lifecycle.ts'
 import { copyObject } from './mutations/copy-object.ts'
-import { createCredential } from './mutations/credential.ts'
+import { createCredential, removeCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
 import { releaseDiscards } from './mutations/release.ts'
@@ -45,6 +45,7 @@ const registry = {
   setReplicas,
   releaseDiscards,
   createCredential,
+  removeCredential,
   setLocationReplicas,
   setBucketReplicas,
   beginKeyRotation,

@@ -1,5 +1,5 @@
 /**
- * A new S3 access key.
+ * S3 access keys: a new one, and one that is revoked.
  */
 
 import { R2dError } from '../../errors.ts'
@@ -25,4 +25,21 @@ export async function createCredential(
   }
 
   transaction.put(credentialKey(accessKeyId), encodeCredentialRecord(record))
+}
+
+export interface RemoveCredential {
+  accessKeyId: string
+}
+
+/** Its secret goes with the row. Every thread sees it with the next request: the epoch grows by this commit. */
+export async function removeCredential(
+  transaction: Transaction,
+  { accessKeyId }: RemoveCredential
+): Promise<void> {
+  const key = credentialKey(accessKeyId)
+  if ((await transaction.get(key)) === undefined) {
+    throw new R2dError('R2D_NO_SUCH_KEY', `There is no access key ${accessKeyId}`)
+  }
+
+  transaction.delete(key)
 }
