@@ -11,6 +11,7 @@ import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import { serveCommitter } from '../src/metadata/committer-port.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import { openJournaled } from './journal.ts'
 import { openEngine, openVolumes, receiveVolumes } from './parts.ts'
 import type { FromWorker, SharedParts, ToWorker, VolumesMessage } from './thread-messages.ts'
 
@@ -27,9 +28,20 @@ const volumes = await openVolumes(parts, fault => {
   tell({ kind: 'fault', fault })
 })
 const epoch = new ConfigurationEpoch(parts.epoch)
+const journaled = parts.hasJournal
+  ? await openJournaled(engine, volumes, parts, {
+      fault: fault => {
+        tell({ kind: 'fault', fault })
+      },
+      rolledForward: commits => {
+        const message = 'the metadata took up what the journal had'
+        tell({ kind: 'log', level: 'warn', message, fields: { commits } })
+      }
+    })
+  : undefined
 // One before may have died between a commit and counting it.
 epoch.advance()
-const group = new GroupCommitter(engine)
+const group = new GroupCommitter(journaled ?? engine)
 const writer = new ExtentWriter({ volumes })
 const committer = new LocalCommitter(group, writer, epoch)
 
@@ -57,6 +69,7 @@ async function setVolumes({ id, volumes: list }: VolumesMessage): Promise<void> 
 async function stop(): Promise<void> {
   await group.close()
   await writer.close()
+  await journaled?.leave()
   await engine[Symbol.asyncDispose]()
   tell({ kind: 'stopped' })
   process.exit(0)

@@ -79,6 +79,10 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return readStatus(options)
     case 'POST /v1/stop':
       return {}
+    case 'POST /v1/snapshots':
+      return { request: options.daemon.requestSnapshot() }
+    case 'GET /v1/snapshots':
+      return options.daemon.snapshots.status
     case 'GET /v1/credentials':
       return readCredentials(options)
     case 'POST /v1/presign':

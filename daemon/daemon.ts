@@ -26,13 +26,16 @@ import { FaultLog } from './fault-log.ts'
 import { Gateway } from './gateway.ts'
 import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
+import type { BackgroundWorker } from './background-worker.ts'
 import { Maintenance } from './maintenance.ts'
 import { MasterKeys } from './master-keys.ts'
+import { journalWrappings, takeUpJournal } from './journal.ts'
 import { openStore, readVolumes, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
 import { releaseRounds } from './release-rounds.ts'
 import { ReplicaPolicies } from './replica-policies.ts'
+import { Snapshots } from './snapshots.ts'
 import { Threads } from './threads.ts'
 import { VolumeAdministration } from './volume-administration.ts'
 import { VolumeList } from './volume-list.ts'
@@ -56,6 +59,9 @@ export interface DaemonSettings {
   lifecycleIntervalMs: number
   /** Bytes that are left free on each volume. */
   volumeFreeMin: number
+  /** Whether commits go to a journal on the volumes, too. */
+  hasJournal: boolean
+  snapshotIntervalMs: number
   /** Made at the first start, if asked for. */
   firstBucket: string | undefined
   logLevel: string
@@ -97,6 +103,8 @@ export class Daemon {
   #administration: VolumeAdministration | undefined
   #serving: Serving | undefined
   #maintenance: Maintenance | undefined
+  #snapshots: Snapshots | undefined
+  #snapshotWorker: BackgroundWorker | undefined
   #masterKeys: MasterKeys | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
@@ -133,6 +141,17 @@ export class Daemon {
     const { host } = this.settings
     const name = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
     return `http://${name}:${this.serving.port}`
+  }
+
+  get snapshots(): Snapshots {
+    return required(this.#snapshots)
+  }
+
+  /** A snapshot of the metadata is made now; the number of the request. */
+  requestSnapshot(): number {
+    const request = this.snapshots.request()
+    this.#snapshotWorker?.wake()
+    return request
   }
 
   get masterKeys(): MasterKeys {
@@ -177,11 +196,18 @@ export class Daemon {
       const parts = this.#sharedParts(engine, opened)
       await this.#openVolumes(engine, parts)
       await requireFreePort(settings)
-      await this.#prepare(engine, opened)
-      this.#serving =
-        engine.handle === undefined
-          ? await this.#serveHere(engine, parts)
-          : await this.#serveInThreads(parts)
+      const journaled = await takeUpJournal(engine, this.volumes, parts, {
+        report: this.#report,
+        log: this.#log
+      })
+      const commits = journaled ?? engine
+      await this.#prepare(commits, opened)
+      if (engine.handle === undefined) {
+        this.#serving = await this.#serveHere(commits, parts, () => journaled?.leave())
+      } else {
+        await journaled?.leave()
+        this.#serving = await this.#serveInThreads(parts)
+      }
       this.#maintenance = this.#startMaintenance(engine)
       this.#masterKeys = await this.#startMasterKeys(engine, opened)
       await this.#administer(engine, opened)
@@ -206,7 +232,9 @@ export class Daemon {
     const list = required(this.#volumes)
     const { committer, setVolumes } = this.serving
     const { metadataPath, volumesPath, runPath } = this.settings
-    const onChange = (): void => undefined
+    const onChange = (): void => {
+      this.#takeSnapshotSoon()
+    }
     this.#policies = new ReplicaPolicies({ metadata, committer, onChange })
     this.#administration = new VolumeAdministration({
       metadata,
@@ -233,6 +261,15 @@ export class Daemon {
     const { lifecycleIntervalMs: intervalMs } = this.settings
     maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
     maintenance.start(releaseRounds({ metadata, committer, reads: this.#reads, log }))
+    this.#snapshots = new Snapshots({
+      metadata,
+      volumes: this.volumes,
+      keyring: this.store.keyring,
+      location: this.store.record.defaultLocation,
+      intervalMs: this.settings.snapshotIntervalMs,
+      log
+    })
+    this.#snapshotWorker = maintenance.start(this.#snapshots.work)
     return maintenance
   }
 
@@ -242,6 +279,7 @@ export class Daemon {
       committer: this.serving.committer,
       keyring,
       source: this.settings.keySource,
+      journal: journalWrappings(this.volumes),
       log: this.#log,
       onFatal: this.#onFatal
     })
@@ -256,6 +294,7 @@ export class Daemon {
       volumes,
       volumeFreeMin,
       defaultLocation: record.defaultLocation,
+      hasJournal: this.settings.hasJournal,
       epoch: this.#epoch.memory,
       reads: this.#reads.memory,
       logLevel
@@ -327,7 +366,11 @@ export class Daemon {
     }
   }
 
-  async #serveHere(engine: Engine, parts: SharedParts): Promise<Serving> {
+  async #serveHere(
+    engine: Engine,
+    parts: SharedParts,
+    stopJournal: () => Promise<void> | undefined
+  ): Promise<Serving> {
     const group = new GroupCommitter(engine)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const committer = new LocalCommitter(group, writer, this.#epoch)
@@ -357,6 +400,7 @@ export class Daemon {
       stop: async timeoutMs => {
         await gateway.stop(timeoutMs)
         await group.close()
+        await stopJournal()
         await writer.close()
         await context.writer.close()
         await context.reader.close()
@@ -380,9 +424,16 @@ export class Daemon {
     }
   }
 
+  /** What a volume that is left has of the metadata is on one less: it is written anew. */
+  #takeSnapshotSoon(): void {
+    this.#snapshots?.volumeLeft()
+    this.#snapshotWorker?.wake()
+  }
+
   readonly #report = (fault: FaultReport): void => {
     this.faults.add(fault)
     this.#watch?.report(fault)
+    if (fault.kind === 'write') this.#takeSnapshotSoon()
     this.#log.warn({ ...fault }, 'a volume failed an operation')
   }
 }

@@ -145,6 +145,8 @@ async function toSettings(
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
     volumeFreeMin: config.volumes.reserve * 1024 * 1024,
     lifecycleIntervalMs: config.lifecycle.interval * 1000,
+    hasJournal: config.metadata.journal === 'on',
+    snapshotIntervalMs: config.metadata.snapshotInterval * 1000,
     logLevel: config.log.level
   }
 }

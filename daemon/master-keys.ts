@@ -28,11 +28,20 @@ import type { KeySource } from './key-source.ts'
 /** After a step that failed, milliseconds. */
 const retryMs = 1_000
 
+export interface JournalWrappings {
+  /** Under both. */
+  wrap: (from: Buffer, to: Buffer) => Promise<void>
+  /** Under these only. */
+  keep: (keys: readonly Buffer[]) => Promise<void>
+}
+
 export interface MasterKeysOptions {
   metadata: MetadataReader
   committer: Pick<Committer, 'mutate'>
   keyring: Keyring
   source: KeySource
+  /** The journal's own key, which is wrapped on the volumes, not in a row. */
+  journal: JournalWrappings
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   /** A bug: the process is to stop. */
   onFatal: (error: Error) => void
@@ -53,6 +62,14 @@ export class MasterKeys {
   /** Goes on with what was under way, in the background. */
   static async start(options: MasterKeysOptions): Promise<MasterKeys> {
     const masterKeys = new MasterKeys(options)
+    await options.journal
+      .keep(options.keyring.keys.map(({ key }) => key))
+      .catch((error: unknown) => {
+        options.log.error(
+          { error: reasonOf(error) },
+          "the journal's old wrappings could not be taken away"
+        )
+      })
     await masterKeys.#inTurn(() => masterKeys.#settle())
     return masterKeys
   }
@@ -202,6 +219,10 @@ export class MasterKeys {
 
     keyring.drop()
     this.#progress = undefined
+    await this.#options.journal.keep([to.key]).catch((error: unknown) => {
+      // They open with a key that is gone: the next start takes them away.
+      log.error({ error: reasonOf(error) }, "the journal's old wrappings could not be taken away")
+    })
     await this.#inTurn(async () => source.file?.write([to.key])).catch((error: unknown) => {
       // Both keys are in it: the next start, or the next change, takes the old one out.
       log.error({ error: reasonOf(error) }, 'the old master key could not be taken out of its file')
@@ -222,6 +243,7 @@ export class MasterKeys {
       if (next === undefined && key.id.equals(to.id)) return true
 
       await this.#inTurn(async () => source.file?.write([to.key, from.key]))
+      await this.#options.journal.wrap(from.key, to.key)
       return await carryOutKeyRotation({
         metadata,
         committer,

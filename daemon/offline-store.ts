@@ -19,8 +19,9 @@ import { mutations } from '../src/metadata/mutations.ts'
 import { openKeySource, type KeyVariables } from './key-source.ts'
 import { chooseEngine } from './main.ts'
 import { MasterKeys } from './master-keys.ts'
-import { unlockStore } from './open-store.ts'
-import { openEngine } from './parts.ts'
+import { readVolumes, unlockStore } from './open-store.ts'
+import { journalWrappings, takeUpJournal } from './journal.ts'
+import { openEngine, openVolumes } from './parts.ts'
 
 export { takeKeyVariables } from './key-source.ts'
 export {
@@ -74,17 +75,32 @@ async function withMasterKeys<Result>(
   const config = loadConfig(home)
   const source = openKeySource(home, config.key.command, variables)
   const engine = await openExisting(home, config.metadata.engine)
-  const group = new GroupCommitter(engine)
-  const committer: Pick<Committer, 'mutate'> = {
-    mutate: (name, parameters) => group.run(mutations[name], parameters)
-  }
   try {
-    const { keyring } = await unlockStore(engine, source)
+    const { keyring, record } = await unlockStore(engine, source)
+    const descriptions = await readVolumes({ engine, volumesPath: home.volumes })
+    const volumeFreeMin = config.volumes.reserve * 1024 * 1024
+    const parts = { volumes: descriptions, storeId: record.id, volumeFreeMin }
+    const volumes = await openVolumes(parts, () => undefined)
+    const journaled = await takeUpJournal(
+      engine,
+      volumes,
+      {
+        masterKeys: keyring.memory,
+        defaultLocation: record.defaultLocation,
+        hasJournal: config.metadata.journal === 'on'
+      },
+      { report: () => undefined, log: silent }
+    )
+    const group = new GroupCommitter(journaled ?? engine)
+    const committer: Pick<Committer, 'mutate'> = {
+      mutate: (name, parameters) => group.run(mutations[name], parameters)
+    }
     const masterKeys = await MasterKeys.start({
       metadata: engine,
       committer,
       keyring,
       source,
+      journal: journalWrappings(volumes),
       log: silent,
       onFatal: error => {
         throw error
@@ -94,9 +110,10 @@ async function withMasterKeys<Result>(
       return await run(masterKeys)
     } finally {
       await masterKeys.stop()
+      await group.close()
+      await journaled?.leave()
     }
   } finally {
-    await group.close()
     await engine[Symbol.asyncDispose]()
   }
 }

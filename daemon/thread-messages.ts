@@ -18,6 +18,8 @@ export interface SharedParts {
   /** Bytes that are left free on each volume. */
   volumeFreeMin: number
   defaultLocation: string
+  /** Whether commits go to a journal on the volumes, too. */
+  hasJournal: boolean
   /** Of the ConfigurationEpoch. */
   epoch: SharedArrayBuffer
   /** Of the ReadEpochs. */

@@ -39,6 +39,10 @@ export interface Config {
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
+    /** Whether every commit is on the volumes, too, before it is answered. */
+    journal: 'on' | 'off'
+    /** Seconds between snapshots of the metadata, if something was committed. */
+    snapshotInterval: number
   }
   key: {
     /** Prints the master key; empty: there is none. */
@@ -141,6 +145,22 @@ export const settings = [
     read: value => engines.find(engine => engine === value)
   },
   {
+    key: 'metadata.journal',
+    variable: 'R2D_METADATA_JOURNAL',
+    description: 'Whether every commit is on the volumes, too, before it is acknowledged',
+    default: 'on',
+    allowed: 'on, off',
+    read: value => ['on', 'off'].find(each => each === value)
+  },
+  {
+    key: 'metadata.snapshot_interval',
+    variable: 'R2D_METADATA_SNAPSHOT_INTERVAL',
+    description: 'Seconds between snapshots of the metadata to the volumes',
+    default: 21_600,
+    allowed: 'a number of seconds from 60 to 2592000',
+    read: value => readNumber(value, 60, 2_592_000)
+  },
+  {
     key: 'key.command',
     variable: 'R2D_MASTER_KEY_COMMAND',
     description: 'Shell command that prints the master key, in place of the file master.key',
@@ -196,7 +216,11 @@ export function loadConfig(
     lifecycle: { interval: Number(value('lifecycle.interval')) },
     volumes: { reserve: Number(value('volumes.reserve')) },
     // Each was compared with what is allowed when it was read.
-    metadata: { engine: value('metadata.engine') as Config['metadata']['engine'] },
+    metadata: {
+      engine: value('metadata.engine') as Config['metadata']['engine'],
+      journal: value('metadata.journal') as Config['metadata']['journal'],
+      snapshotInterval: Number(value('metadata.snapshot_interval'))
+    },
     key: { command: String(value('key.command')) },
     log: { level: value('log.level') as LogLevel }
   }

@@ -15,6 +15,7 @@ import type {
   NewAccessKeyDocument,
   PassphraseDocument,
   PresignDocument,
+  SnapshotsDocument,
   Status
 } from './protocol.ts'
 
@@ -35,6 +36,15 @@ export class ControlClient {
 
   async stop(): Promise<void> {
     await this.#ask('POST', '/v1/stop', {})
+  }
+
+  async requestSnapshot(): Promise<number> {
+    const { request } = await this.#ask<{ request: number }>('POST', '/v1/snapshots', {})
+    return request
+  }
+
+  snapshots(): Promise<SnapshotsDocument> {
+    return this.#ask<SnapshotsDocument>('GET', '/v1/snapshots')
   }
 
   credentials(): Promise<CredentialDocument[]> {

@@ -6,6 +6,8 @@
  *
  *     GET  /v1/status         -> Status
  *     POST /v1/stop           -> {}             answered before the daemon stops
+ *     POST /v1/snapshots      -> { request }    a snapshot is made; GET says when the request is done
+ *     GET  /v1/snapshots      -> SnapshotsDocument
  *     GET  /v1/credentials    -> CredentialDocument[]
  *     POST /v1/presign        PresignDocument -> { url }
  *
@@ -77,6 +79,31 @@ export interface FaultStatus {
   segment?: number
   offset?: number
   extentId?: string
+}
+
+export interface SnapshotDocument {
+  /** Milliseconds since the epoch: its name. */
+  number: number
+  /** ISO 8601. */
+  time: string
+  rows: number
+  /** Of the rows. */
+  bytes: number
+  chunks: number
+  /** The journal position that it is of. */
+  term: number
+  sequence: number
+  copies: { volume: number; path: string }[]
+}
+
+export interface SnapshotsDocument {
+  /** The last request that was fulfilled. */
+  done: number
+  /** The last request that was not. */
+  failed?: { request: number; code: string; message: string }
+  /** The one that is being made. */
+  running?: { rows: number }
+  newest?: SnapshotDocument
 }
 
 export interface CredentialDocument {

@@ -26,7 +26,7 @@ export const wrappedKeySize = keySize + tagSize
 export const idSize = 16
 
 /** What a wrapped key opens, and the code under which that is bound to it. */
-const purposeCodes = { bucket: 1, content: 2, extent: 3 } as const
+const purposeCodes = { bucket: 1, content: 2, extent: 3, journal: 4 } as const
 
 export type KeyPurpose = keyof typeof purposeCodes
 export type SecretPurpose = 'store' | 'credential' | 'master'

@@ -21,6 +21,7 @@
  *     "i" bucket id (12) initiated (8) upload id (16) key
  *                                            an upload by the time when it was begun, milliseconds, big-endian
  *     "q" extent id (16)                     an extent that has fewer replicas than it is to have
+ *     "j"                                    the journal position
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -51,11 +52,21 @@ const kinds = {
   lifecycleProgress: 'w',
   timeIndex: 't',
   uploadIndex: 'i',
-  repair: 'q'
+  repair: 'q',
+  journalPosition: 'j'
 } as const
 
 export function storeKey(): Buffer {
   return Buffer.from(kinds.store)
+}
+
+export function journalPositionKey(): Buffer {
+  return Buffer.from(kinds.journalPosition)
+}
+
+/** Every row of the store: what the engine keeps for itself is below, and no kind is above. */
+export function everyRow(): Range {
+  return { gte: Buffer.of(1), lt: Buffer.of(0xff) }
 }
 
 export function locationKey(name: string): Buffer {

@@ -32,7 +32,8 @@ export const schemas = {
   lifecycle: 13,
   lifecycleProgress: 14,
   timeIndex: 15,
-  repair: 16
+  repair: 16,
+  journalPosition: 20
 } as const
 
 export type SchemaName = keyof typeof schemas

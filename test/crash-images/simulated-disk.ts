@@ -62,6 +62,15 @@ export class SimulatedDisk implements FileSystem {
     return this.#open(path, file)
   }
 
+  async createSynced(path: string): Promise<DataFile> {
+    const file = await this.create(path)
+    const write: DataFile['write'] = async (buffers, position) => {
+      await file.write(buffers, position)
+      await file.sync()
+    }
+    return { ...file, write }
+  }
+
   async openRead(path: string): Promise<DataFile> {
     await this.#delay()
     this.#fail('read', path)

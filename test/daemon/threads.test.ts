@@ -44,6 +44,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     volumes,
     volumeFreeMin: 1 << 20,
     defaultLocation: record.defaultLocation,
+    hasJournal: true,
     epoch: new SharedArrayBuffer(4),
     reads: new ReadEpochs(2).memory,
     logLevel: 'info'

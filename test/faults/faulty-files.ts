@@ -22,6 +22,11 @@ export class FaultyFiles implements FileSystem {
     return this.#wrap(path, await nodeFiles.create(path))
   }
 
+  async createSynced(path: string): Promise<DataFile> {
+    this.#fail(this.faults.write, path)
+    return this.#wrap(path, await nodeFiles.createSynced(path))
+  }
+
   async openRead(path: string): Promise<DataFile> {
     return this.#wrap(path, await nodeFiles.openRead(path))
   }
