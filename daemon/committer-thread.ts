@@ -10,8 +10,10 @@ import { LocalCommitter } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import { serveCommitter } from '../src/metadata/committer-port.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { MetadataSpace } from '../src/metadata/metadata-space.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { openJournaled } from './journal.ts'
+import { noticeFull } from './notice-full.ts'
 import { openEngine, openVolumes, receiveVolumes } from './parts.ts'
 import type { FromWorker, SharedParts, ToWorker, VolumesMessage } from './thread-messages.ts'
 
@@ -23,7 +25,10 @@ const tell = (message: FromWorker): void => {
   parent.postMessage(message)
 }
 
-const engine = await openEngine(parts.metadata)
+const engine = noticeFull(await openEngine(parts.metadata), reason => {
+  tell({ kind: 'stuck', reason })
+})
+const space = new MetadataSpace(parts.metadata.path, parts.metadataReserve)
 const volumes = await openVolumes(parts, fault => {
   tell({ kind: 'fault', fault })
 })
@@ -43,7 +48,11 @@ const journaled = parts.hasJournal
 epoch.advance()
 const group = new GroupCommitter(journaled ?? engine)
 const writer = new ExtentWriter({ volumes })
-const committer = new LocalCommitter(group, writer, epoch)
+const committer = new LocalCommitter(group, writer, epoch, {
+  requireRoom: () => {
+    space.requireRoom()
+  }
+})
 
 parent.on('message', (message: ToWorker) => {
   switch (message.kind) {

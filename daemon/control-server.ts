@@ -120,6 +120,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
     endpoint,
     region: 'auto',
     engine: settings.engine,
+    metadataDisk: daemon.disk.space,
     threads: serving.threadCount,
     threadsReplaced: serving.restartCount(),
     sockets: serving.socketPaths,

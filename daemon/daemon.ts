@@ -30,6 +30,8 @@ import type { BackgroundWorker } from './background-worker.ts'
 import { Maintenance } from './maintenance.ts'
 import { MasterKeys } from './master-keys.ts'
 import { journalWrappings, takeUpJournal } from './journal.ts'
+import { MetadataDisk } from './metadata-disk.ts'
+import { noticeFull } from './notice-full.ts'
 import { openStore, readVolumes, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
@@ -62,6 +64,8 @@ export interface DaemonSettings {
   /** Whether commits go to a journal on the volumes, too. */
   hasJournal: boolean
   snapshotIntervalMs: number
+  /** Bytes that writes leave free on the disk of the metadata. */
+  metadataReserve: number
   /** Made at the first start, if asked for. */
   firstBucket: string | undefined
   logLevel: string
@@ -87,6 +91,13 @@ interface Serving {
   stop: (timeoutMs: number) => Promise<void>
 }
 
+export interface DaemonEvents {
+  /** A bug was met in a thread, and the process is to end without another write. */
+  onFatal: (error: Error) => void
+  /** The metadata engine met a full disk: nothing can be written until the daemon is stopped and started again. */
+  onStuck: (reason: string) => void
+}
+
 export class Daemon {
   readonly started = Date.now()
   readonly faults = new FaultLog()
@@ -94,7 +105,8 @@ export class Daemon {
   readonly #epoch = new ConfigurationEpoch()
   readonly #reads: ReadEpochs
   readonly #log: Logger
-  readonly #onFatal: (error: Error) => void
+  readonly #events: DaemonEvents
+  readonly #disk: MetadataDisk
   #engine: Engine | undefined
   #opened: OpenedStore | undefined
   #volumes: VolumeList | undefined
@@ -107,20 +119,17 @@ export class Daemon {
   #snapshotWorker: BackgroundWorker | undefined
   #masterKeys: MasterKeys | undefined
 
-  private constructor(settings: DaemonSettings, log: Logger, onFatal: (error: Error) => void) {
+  private constructor(settings: DaemonSettings, log: Logger, events: DaemonEvents) {
     this.settings = settings
     this.#reads = new ReadEpochs(settings.threadCount)
     this.#log = log
-    this.#onFatal = onFatal
+    this.#events = events
+    const { metadataPath: path, metadataReserve: reserve } = settings
+    this.#disk = new MetadataDisk({ path, reserve, log })
   }
 
-  /** `onFatal`: a bug was met in a thread, and the process is to end without another write. */
-  static async start(
-    settings: DaemonSettings,
-    log: Logger,
-    onFatal: (error: Error) => void
-  ): Promise<Daemon> {
-    const daemon = new Daemon(settings, log, onFatal)
+  static async start(settings: DaemonSettings, log: Logger, events: DaemonEvents): Promise<Daemon> {
+    const daemon = new Daemon(settings, log, events)
     await daemon.#start()
     return daemon
   }
@@ -171,13 +180,24 @@ export class Daemon {
     return required(this.#administration)
   }
 
+  /** Of the metadata. */
+  get disk(): MetadataDisk {
+    return this.#disk
+  }
+
   async stop(): Promise<void> {
+    this.#disk.stop()
     await this.#administration?.stop()
     await this.#watch?.stop()
     await this.#maintenance?.stop()
     await this.#masterKeys?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
-    await this.#engine?.[Symbol.asyncDispose]()
+    try {
+      await this.#engine?.[Symbol.asyncDispose]()
+    } catch (error) {
+      // One that met a full disk says so once more. What was acknowledged is in its log.
+      this.#log.warn({ error: String(error) }, 'the metadata did not close in order')
+    }
     this.#log.info('stopped')
   }
 
@@ -186,6 +206,7 @@ export class Daemon {
     mkdirSync(settings.metadataPath, { recursive: true, mode: 0o700 })
     mkdirSync(settings.runPath, { recursive: true, mode: 0o700 })
     const metadata = { engine: settings.engine, path: settings.metadataPath, handle: undefined }
+    this.#disk.makeRoomToOpen()
     const engine = await openEngine(metadata)
     this.#engine = engine
     try {
@@ -252,12 +273,13 @@ export class Daemon {
     })
     await list.serve(setVolumes)
     this.#watch?.start()
+    this.#disk.start()
   }
 
   #startMaintenance(metadata: Engine): Maintenance {
     const log = this.#log
     const { committer } = this.serving
-    const maintenance = new Maintenance({ log, onFatal: this.#onFatal })
+    const maintenance = new Maintenance({ log, onFatal: this.#events.onFatal })
     const { lifecycleIntervalMs: intervalMs } = this.settings
     maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
     maintenance.start(releaseRounds({ metadata, committer, reads: this.#reads, log }))
@@ -281,14 +303,15 @@ export class Daemon {
       source: this.settings.keySource,
       journal: journalWrappings(this.volumes),
       log: this.#log,
-      onFatal: this.#onFatal
+      onFatal: this.#events.onFatal
     })
   }
 
   #sharedParts(engine: Engine, { record, keyring, volumes }: OpenedStore): SharedParts {
-    const { metadataPath, logLevel, volumeFreeMin } = this.settings
+    const { metadataPath, logLevel, volumeFreeMin, metadataReserve } = this.settings
     return {
       metadata: { engine: engine.name, path: metadataPath, handle: engine.handle },
+      metadataReserve,
       storeId: record.id,
       masterKeys: keyring.memory,
       volumes,
@@ -331,6 +354,7 @@ export class Daemon {
       committer,
       volumes: this.volumes,
       report: this.#report,
+      requireRoom: this.#disk.requireRoom,
       thread: 0,
       writeBufferSize,
       memoryTierSize
@@ -350,7 +374,8 @@ export class Daemon {
         onGatewayEnd: thread => {
           this.#reads.clear(thread)
         },
-        onFatal: this.#onFatal
+        onStuck: this.#events.onStuck,
+        onFatal: this.#events.onFatal
       }
     )
 
@@ -371,9 +396,10 @@ export class Daemon {
     parts: SharedParts,
     stopJournal: () => Promise<void> | undefined
   ): Promise<Serving> {
-    const group = new GroupCommitter(engine)
+    const group = new GroupCommitter(noticeFull(engine, this.#events.onStuck))
     const writer = new ExtentWriter({ volumes: this.volumes })
-    const committer = new LocalCommitter(group, writer, this.#epoch)
+    const { requireRoom } = this.#disk
+    const committer = new LocalCommitter(group, writer, this.#epoch, { requireRoom })
     const context = buildContext(parts, this.#inner(engine, committer))
     const settings = this.#gatewaySettings(0, 1)
     const gateway = await Gateway.start(context, settings, {

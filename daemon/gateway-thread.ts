@@ -4,6 +4,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
+import { MetadataSpace } from '../src/metadata/metadata-space.ts'
 import { Gateway } from './gateway.ts'
 import type { VolumeSet } from '../src/storage/volume-set.ts'
 import { buildContext, openEngine, openVolumes, receiveVolumes } from './parts.ts'
@@ -56,7 +57,11 @@ const metadata = await openEngine(parts.metadata)
 const volumes = await openVolumes(parts, report)
 opened.resolve(volumes)
 const { thread, writeBufferSize, memoryTierSize } = settings
+const space = new MetadataSpace(parts.metadata.path, parts.metadataReserve)
 const context = buildContext(parts, {
+  requireRoom: () => {
+    space.requireRoom()
+  },
   metadata,
   committer,
   volumes,

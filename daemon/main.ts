@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import os from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 import { loadConfig, type Config } from '../src/config.ts'
 import { R2dError } from '../src/errors.ts'
@@ -49,32 +50,75 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     keySource,
     firstBucket: options.bucket
   }
-  const daemon = await Daemon.start(settings, log, onFatal)
-
   const stop = stopRequested(log)
-  const control = await startControlServer({
-    daemon,
-    homePath: home.path,
-    socketPath: home.controlSocket,
-    onStop: stop.request
-  })
-  writeFileSync(home.pidFile, `${process.pid}\n`, { mode: 0o600 })
-  const { host, port, threads } = options
-  writeFileSync(home.startFile, JSON.stringify({ host, port, threads }), { mode: 0o600 })
-  if (options.onReady === undefined) {
-    const { endpoint } = daemon
-    log.info({ version, endpoint, engine: settings.engine, home: home.path }, 'serving')
-  } else await options.onReady(daemon)
+  let { port } = settings
+  for (let isFirst = true; ; isFirst = false) {
+    const stuck = Promise.withResolvers<undefined>()
+    const onStuck = (reason: string): void => {
+      log.error({ reason }, 'the metadata takes no more writes: waiting for space to open it again')
+      stuck.resolve(undefined)
+    }
+    let daemon: Daemon
+    try {
+      daemon = await Daemon.start({ ...settings, port }, log, { onFatal, onStuck })
+    } catch (error) {
+      if (isFirst || !(error instanceof R2dError) || error.code !== 'R2D_STORE_FULL') throw error
+      log.error({ reason: error.message }, 'the metadata cannot be opened yet')
+      await Promise.race([stop.requested, delay(roomCheckMs)])
+      if (stop.isRequested()) return 0
+      continue
+    }
+    // Clients find it where it was.
+    port = daemon.serving.port
 
-  const code = await Promise.race([stop.requested.then(() => 0), fatal.promise])
-  if (code !== 0) return code
-  control.close()
-  control.closeIdleConnections()
-  await daemon.stop()
+    const control = await startControlServer({
+      daemon,
+      homePath: home.path,
+      socketPath: home.controlSocket,
+      onStop: stop.request
+    })
+    if (isFirst) await announce(daemon, options, log)
+
+    const end = await Promise.race([
+      stop.requested.then(() => 'stop' as const),
+      fatal.promise,
+      stuck.promise.then(() => roomToOpen(daemon))
+    ])
+    if (typeof end === 'number') return end
+    control.close()
+    control.closeIdleConnections()
+    await daemon.stop()
+    if (end === 'stop') break
+    log.info('starting again, now that the metadata has space')
+  }
+
   rmSync(home.pidFile, { force: true })
   rmSync(home.startFile, { force: true })
   rmSync(home.controlSocket, { force: true })
   return 0
+}
+
+/** Between looks at whether the disk of the metadata has space again, milliseconds. */
+const roomCheckMs = 500
+
+async function roomToOpen(daemon: Daemon): Promise<'restart'> {
+  while (!daemon.disk.makeRoomToOpen()) await delay(roomCheckMs)
+  return 'restart'
+}
+
+async function announce(
+  daemon: Daemon,
+  { home, host, port, threads, onReady }: RunOptions,
+  log: Logger
+): Promise<void> {
+  writeFileSync(home.pidFile, `${process.pid}\n`, { mode: 0o600 })
+  writeFileSync(home.startFile, JSON.stringify({ host, port, threads }), { mode: 0o600 })
+  if (onReady !== undefined) {
+    await onReady(daemon)
+    return
+  }
+  const { endpoint, settings } = daemon
+  log.info({ version, endpoint, engine: settings.engine, home: home.path }, 'serving')
 }
 
 /** Lines of JSON; on a terminal, lines for people. */
@@ -89,7 +133,12 @@ function openLog(level: Config['log']['level']): Logger {
 const repeatMs = 1_000
 
 /** SIGTERM, SIGINT and SIGHUP ask for a stop; asked twice, the process ends at once. */
-function stopRequested(log: Logger): { requested: Promise<void>; request: () => void } {
+function stopRequested(log: Logger): {
+  requested: Promise<void>
+  isRequested: () => boolean
+  request: () => void
+} {
+  let isRequested = false
   const { promise: requested, resolve } = Promise.withResolvers<undefined>()
   let asked: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -102,13 +151,16 @@ function stopRequested(log: Logger): { requested: Promise<void>; request: () => 
       }
       asked = now
       log.info({ signal }, 'stopping')
+      isRequested = true
       resolve(undefined)
     })
   }
 
   return {
     requested,
+    isRequested: () => isRequested,
     request: () => {
+      isRequested = true
       resolve(undefined)
     }
   }
@@ -143,6 +195,7 @@ async function toSettings(
     runPath: home.run,
     socketPath: home.s3Socket,
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
+    metadataReserve: config.metadata.reserve * 1024 * 1024,
     volumeFreeMin: config.volumes.reserve * 1024 * 1024,
     lifecycleIntervalMs: config.lifecycle.interval * 1000,
     hasJournal: config.metadata.journal === 'on',

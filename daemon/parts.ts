@@ -67,6 +67,7 @@ export function buildContext(
     volumes,
     report,
     thread,
+    requireRoom = () => undefined,
     writeBufferSize,
     memoryTierSize
   }: {
@@ -76,6 +77,7 @@ export function buildContext(
     report: (fault: FaultReport) => void
     /** Its place among those that read. */
     thread: number
+    requireRoom?: () => void
     writeBufferSize: number
     memoryTierSize: number
   }
@@ -100,6 +102,7 @@ export function buildContext(
     keyring,
     epoch,
     defaultLocation,
+    requireRoom,
     now: Date.now,
     writeBufferSize,
     writers: { count: 0 }

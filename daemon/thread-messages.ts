@@ -10,6 +10,8 @@ import type { VolumeDescription, VolumeFaultKind } from '../src/storage/volume-s
 /** What every thread needs to reach metadata and volumes. */
 export interface SharedParts {
   metadata: { engine: 'rocksdb' | 'classic-level'; path: string; handle: bigint | undefined }
+  /** Bytes that writes leave free on the disk of the metadata. */
+  metadataReserve: number
   /** 16 bytes. */
   storeId: Uint8Array
   /** Of the Keyring: shared, so that a thread learns of a new master key with the others. */
@@ -77,4 +79,6 @@ export type FromWorker =
       fields: Record<string, unknown>
     }
   | { kind: 'volumes'; id: number }
+  /** The engine met a full disk: it takes no more writes until it is opened again. */
+  | { kind: 'stuck'; reason: string }
   | { kind: 'stopped' }

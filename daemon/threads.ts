@@ -38,6 +38,8 @@ export interface ThreadEvents {
   ) => void
   /** A gateway thread has ended, and with it what it was doing. */
   onGatewayEnd: (thread: number) => void
+  /** The metadata engine met a full disk, and is to be opened again. */
+  onStuck: (reason: string) => void
   /** A bug: the process is to stop. */
   onFatal: (error: Error) => void
 }
@@ -192,10 +194,11 @@ export class Threads {
   }
 
   #watch(worker: Worker, name: string, replace: () => Promise<void>): void {
-    const { onFault, onLog, onFatal } = this.#events
+    const { onFault, onLog, onFatal, onStuck } = this.#events
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'fault') onFault(message.fault)
       if (message.kind === 'log') onLog(message.level, message.message, message.fields)
+      if (message.kind === 'stuck') onStuck(message.reason)
       if (message.kind === 'volumes') this.#volumesAnswers.get(message.id)?.get(worker)?.()
     })
     worker.on('error', (error: Error) => {

@@ -43,6 +43,8 @@ export interface Config {
     journal: 'on' | 'off'
     /** Seconds between snapshots of the metadata, if something was committed. */
     snapshotInterval: number
+    /** MiB that writes leave free on its disk. */
+    reserve: number
   }
   key: {
     /** Prints the master key; empty: there is none. */
@@ -169,6 +171,15 @@ export const settings = [
     read: value => (typeof value === 'string' ? value : undefined)
   },
   {
+    key: 'metadata.reserve',
+    variable: 'R2D_METADATA_RESERVE',
+    description:
+      'MiB that writes leave free on the disk of the metadata, for deletes and compactions',
+    default: 256,
+    allowed: 'a number of MiB from 1 to 1048576',
+    read: value => readNumber(value, 1, 1_048_576)
+  },
+  {
     key: 'log.level',
     variable: 'R2D_LOG_LEVEL',
     description: 'Least severe lines that are logged',
@@ -219,7 +230,8 @@ export function loadConfig(
     metadata: {
       engine: value('metadata.engine') as Config['metadata']['engine'],
       journal: value('metadata.journal') as Config['metadata']['journal'],
-      snapshotInterval: Number(value('metadata.snapshot_interval'))
+      snapshotInterval: Number(value('metadata.snapshot_interval')),
+      reserve: Number(value('metadata.reserve'))
     },
     key: { command: String(value('key.command')) },
     log: { level: value('log.level') as LogLevel }

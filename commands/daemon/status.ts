@@ -20,7 +20,11 @@ export default class DaemonStatus extends R2dCommand {
       ['r2d', `${status.version}, pid ${status.pid}, up ${formatSeconds(uptime)}`],
       ['endpoint', status.endpoint],
       ['home', status.home],
-      ['metadata', status.engine],
+      [
+        'metadata',
+        `${status.engine}, ${formatSize(status.metadataDisk.free)} of ${formatSize(status.metadataDisk.total)} free` +
+          (status.metadataDisk.isShort ? ': writes are refused' : '')
+      ],
       ['threads', `${status.threads} gateways, ${status.threadsReplaced} replaced`],
       [
         'requests',

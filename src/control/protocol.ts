@@ -35,6 +35,8 @@ export interface Status {
   endpoint: string
   region: string
   engine: string
+  /** The disk of the metadata, bytes; `isShort`: writes are refused. */
+  metadataDisk: { free: number; total: number; isShort: boolean }
   /** Gateway threads, and how many threads have been replaced since the start. */
   threads: number
   threadsReplaced: number

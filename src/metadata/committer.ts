@@ -61,21 +61,49 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'releaseDiscards'
 ])
 
+/** Those that add to the metadata: others change a row, or free space. */
+const growingMutations: ReadonlySet<MutationName> = new Set([
+  'putObject',
+  'copyObject',
+  'setObjectTags',
+  'createUpload',
+  'putPart',
+  'completeUpload',
+  'createBucket',
+  'setBucketCors',
+  'setBucketLifecycle',
+  'buildTimeIndex',
+  'createCredential'
+])
+
+export interface LocalCommitterOptions {
+  /** Throws if there is no room for more metadata. */
+  requireRoom?: () => void
+}
+
 export class LocalCommitter implements Committer {
   readonly #group: GroupCommitter
   readonly #extents: ExtentCohorts
   readonly #epoch: ConfigurationEpoch
+  readonly #requireRoom: () => void
 
-  constructor(group: GroupCommitter, writer: ExtentWriter, epoch: ConfigurationEpoch) {
+  constructor(
+    group: GroupCommitter,
+    writer: ExtentWriter,
+    epoch: ConfigurationEpoch,
+    { requireRoom = () => undefined }: LocalCommitterOptions = {}
+  ) {
     this.#group = group
     this.#extents = new ExtentCohorts(writer)
     this.#epoch = epoch
+    this.#requireRoom = requireRoom
   }
 
   async mutate<Name extends MutationName>(
     name: Name,
     parameters: MutationParameters<Name>
   ): Promise<MutationResult<Name>> {
+    if (growingMutations.has(name)) this.#requireRoom()
     try {
       return await this.#group.run(mutations[name], parameters)
     } finally {
@@ -89,6 +117,7 @@ export class LocalCommitter implements Committer {
     parameters: MutationParameters<Name> & { extents: NewExtent[] },
     pending: PendingExtent
   ): Promise<MutationResult<Name>> {
+    this.#requireRoom()
     const { extent } = pending
     const replicas = await this.#extents.write(pending)
     const extents = [...parameters.extents, newExtent(extent, replicas, pending.policy)]

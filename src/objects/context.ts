@@ -27,6 +27,8 @@ export interface StoreContext {
   epoch: ConfigurationEpoch
   /** Where a bucket goes for which nothing else was asked. */
   defaultLocation: string
+  /** R2D_STORE_FULL if there is no room for more metadata: content that cannot be committed is not received. */
+  requireRoom: () => void
   /** Milliseconds since the epoch. */
   now: () => number
   /** Bytes that the writes in this thread may hold: what they buffer shrinks as they get many. */

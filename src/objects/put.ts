@@ -37,6 +37,7 @@ export async function put(
 
   const bucket = await context.buckets.open(bucketName)
   const rowKey = objectKey(bucket.record.id, rowSuffix)
+  context.requireRoom()
   await refuseEarly(context, rowKey, options)
 
   context.writers.count++

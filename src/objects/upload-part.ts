@@ -40,6 +40,7 @@ export async function uploadPart(
   const { bucket, uploadRowKey, record: upload } = await openUpload(context, target)
   const contentKey = openContentKey(bucket, upload, options.customerKey)
   const { policy } = bucket
+  context.requireRoom()
 
   context.writers.count++
   try {

@@ -39,6 +39,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
   }))
   const parts = {
     metadata: { engine: engine.name, path: join(home.path, 'metadata'), handle: engine.handle },
+    metadataReserve: 1 << 20,
     storeId: record.id,
     masterKeys: keyring.memory,
     volumes,
@@ -53,6 +54,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     onFault: () => undefined,
     onLog: () => undefined,
     onGatewayEnd: () => undefined,
+    onStuck: reason => t.fail(reason),
     onFatal: error => t.fail(error.message)
   })
   assert.equal((await localRequest(socketPath(0), 'PUT', '/bucket')).status, 200)
