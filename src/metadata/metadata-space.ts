@@ -25,6 +25,7 @@ export class MetadataSpace {
   readonly #now: () => number
   #last: Space = { free: Infinity, total: Infinity }
   #readAt = -Infinity
+  #wasShort = false
 
   /** `reserve`: bytes that are to stay free. `now`: milliseconds, never backwards. */
   constructor(
@@ -48,8 +49,11 @@ export class MetadataSpace {
     return this.#last
   }
 
+  /** From the reserve on until there is a quarter more, so that it does not go back and forth. */
   get isShort(): boolean {
-    return this.current.free < this.#reserve
+    const { free } = this.current
+    this.#wasShort = free < (this.#wasShort ? 1.25 * this.#reserve : this.#reserve)
+    return this.#wasShort
   }
 
   /** R2D_STORE_FULL while the disk is short of space. */
