@@ -1,6 +1,8 @@
 // The reserve of the metadata's disk.
 
+import assert from 'node:assert/strict'
 import test from 'ava'
+import { R2dError } from '../../src/errors.ts'
 import { MetadataSpace } from '../../src/metadata/metadata-space.ts'
 
 test('there is no room from the reserve down, and again once a quarter more is free; the disk is not asked each time', t => {
@@ -21,7 +23,8 @@ test('there is no room from the reserve down, and again once a quarter more is f
       space.requireRoom()
       return true
     } catch (error) {
-      t.like(error, { code: 'R2D_STORE_FULL' })
+      assert(error instanceof R2dError)
+      assert.equal(error.code, 'R2D_STORE_FULL')
       return false
     }
   }
