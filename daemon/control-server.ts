@@ -15,7 +15,7 @@ import type {
   Status
 } from '../src/control/protocol.ts'
 import { R2dError } from '../src/errors.ts'
-import { presign } from '../src/gateway/presign.ts'
+import { presign } from '../src/gateway/auth/presign.ts'
 import { createCredential, type Credential } from '../src/objects/credential-catalog.ts'
 import { version } from '../src/version.ts'
 import type { Daemon } from './daemon.ts'

@@ -14,7 +14,7 @@ import { corsMethods } from '../metadata/cors-record.ts'
 import type { CorsRule, Store } from '../objects/store.ts'
 import type { S3Response } from './s3/operation.ts'
 import { S3Error } from './s3/s3-error.ts'
-import type { Target } from './target.ts'
+import type { Target } from './connection/target.ts'
 
 const vary = 'Origin, Access-Control-Request-Headers, Access-Control-Request-Method'
 

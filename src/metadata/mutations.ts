@@ -19,7 +19,7 @@ import { addVolume, setVolumeState } from './mutations/volume.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
 
-export { newExtent, type NewExtent, type NewPage } from './mutations/put-object.ts'
+export { newExtent, type NewExtent, type NewPage } from './mutations/new-content.ts'
 
 // Each mutation has its own parameters and result; `any` lets one table hold them all, and the
 // mapped types below give every caller back the exact ones.

@@ -16,7 +16,7 @@
 import assert from 'node:assert/strict'
 import { R2dError } from '../errors.ts'
 
-export const schemas = {
+const schemas = {
   store: 1,
   location: 2,
   volume: 3,

@@ -8,19 +8,16 @@
 
 import { R2dError } from '../errors.ts'
 import { extentSizeMax, frameSize, putSizeMax, sharedExtentSizeMax } from '../limits.ts'
-import type { NewExtent } from '../metadata/mutations.ts'
 import type { Checksums } from '../metadata/object-record.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { BodyHash, FilledFrame } from './body-hash.ts'
 import type { StoreContext } from './context.ts'
 import { Digests } from './digests.ts'
-import { ExtentCutter, recycle, type CutExtent } from './extent-cutter.ts'
-import type { WrittenExtent } from './manifest.ts'
+import { ExtentCutter, type CutExtent } from './extent-cutter.ts'
+import { ExtentWrites, writeShare, type StoredExtent } from './extent-writes.ts'
 import type { SharedFrames } from './shared-frames.ts'
 import type { DigestName, PutOptions } from './store.ts'
 
-/** Extents of one body that are on their way to the volumes while another fills: the disk is not to wait for the next. */
-const extentsInFlightMax = 3
 /** Frames that the bodies of a thread share while they wait for their digests. */
 const unhashedCount = 64
 /** Of one body: from what keeps a thread going to what hides its hiccups. */
@@ -30,8 +27,7 @@ const unhashedCountMax = 32
 export interface ReceivedBody {
   size: number
   digests: Checksums
-  /** Durable on every replica. */
-  written: { extent: WrittenExtent; replicas: NewExtent['replicas'] }[]
+  written: StoredExtent[]
   /** The whole content, where it is small enough to travel with the commit. */
   small: CutExtent | undefined
 }
@@ -80,11 +76,6 @@ export function requirePutSize(size: number): void {
   if (size <= putSizeMax) return
 
   throw new R2dError('R2D_OBJECT_TOO_LARGE', `A single write takes at most ${putSizeMax} bytes`)
-}
-
-/** Bytes that one of the writes in progress may hold. */
-function writeShare({ writeBufferSize, writers }: StoreContext): number {
-  return writeBufferSize / Math.max(1, writers.count)
 }
 
 /** Smaller extents while many write at once: one fills while another is written. */
@@ -228,65 +219,5 @@ class SharedReceiver implements Receiver {
     if (frame !== undefined) return frame
 
     throw new R2dError('R2D_UNAVAILABLE', 'More bodies are being received than there is memory for')
-  }
-}
-
-/** The extents of one body on their way to the volumes. */
-class ExtentWrites {
-  readonly written: ReceivedBody['written'] = []
-  readonly #context: StoreContext
-  readonly #policy: PlacementPolicy
-  readonly #inFlight = new Set<Promise<void>>()
-  /** Bytes of the extents in flight. */
-  #size = 0
-
-  constructor(context: StoreContext, policy: PlacementPolicy) {
-    this.#context = context
-    this.#policy = policy
-  }
-
-  /** Rejects with what one before it failed with. */
-  async start(cut: CutExtent): Promise<void> {
-    const { size } = cut.extent
-    while (this.#inFlight.size > 0 && !this.#hasRoom(size)) await Promise.race(this.#inFlight)
-
-    this.#size += size
-    const writing = this.#write(cut)
-    this.#inFlight.add(writing)
-    writing.then(
-      () => {
-        this.#size -= size
-        this.#inFlight.delete(writing)
-      },
-      () => undefined // Stays, for the next race or the end to throw.
-    )
-  }
-
-  async startAll(cuts: readonly CutExtent[]): Promise<void> {
-    for (const cut of cuts) await this.start(cut)
-  }
-
-  async finish(): Promise<void> {
-    await Promise.all(this.#inFlight)
-  }
-
-  /** Nothing is being written any more. */
-  async settle(): Promise<void> {
-    await Promise.allSettled(this.#inFlight)
-  }
-
-  /** For an extent of this size beside those in flight and the one that fills meanwhile. */
-  #hasRoom(size: number): boolean {
-    if (this.#inFlight.size >= extentsInFlightMax) return false
-    return this.#size + 2 * size <= writeShare(this.#context)
-  }
-
-  async #write({ extent, key }: CutExtent): Promise<void> {
-    const place = this.written.length
-    const entry = { extent: { id: extent.id, size: extent.size, key }, replicas: [] }
-    this.written.push(entry)
-    const replicas = await this.#context.writer.write(extent, this.#policy)
-    this.written[place] = { ...entry, replicas }
-    recycle(extent)
   }
 }

@@ -24,7 +24,7 @@ import { randomBuffer } from '../crypto/sodium.ts'
 import { R2dError } from '../errors.ts'
 import { errnoOf, nodeFiles, type FileSystem } from '../file.ts'
 
-export const superblockSize = 64
+const superblockSize = 64
 export const superblockName = 'superblock'
 /** The folder of a volume that its segments are in. */
 export const segmentsName = 'segments'

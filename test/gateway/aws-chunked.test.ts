@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { createHmac, hash } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
-import { ChunkedDecoder } from '../../src/gateway/aws-chunked.ts'
+import { ChunkedDecoder } from '../../src/gateway/body/aws-chunked.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
-import { SigningKey } from '../../src/gateway/signing-key.ts'
+import { SigningKey } from '../../src/gateway/auth/signing-key.ts'
 
 const keyBytes = Buffer.alloc(32, 1)
 const signing = {

@@ -1,8 +1,8 @@
 // Headers that a presigned URL has in its query.
 
 import test from 'ava'
-import { withHoistedHeaders } from '../../src/gateway/hoisted-headers.ts'
-import { parseTarget } from '../../src/gateway/target.ts'
+import { withHoistedHeaders } from '../../src/gateway/auth/hoisted-headers.ts'
+import { parseTarget } from '../../src/gateway/connection/target.ts'
 
 const signed =
   'X-Amz-Algorithm=a&X-Amz-Credential=b&X-Amz-Date=c&X-Amz-Expires=d&X-Amz-SignedHeaders=e&X-Amz-Signature=f'

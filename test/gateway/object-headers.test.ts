@@ -1,7 +1,7 @@
 // An object's metadata as headers.
 
 import test from 'ava'
-import { writeObjectHeaders } from '../../src/gateway/object-headers.ts'
+import { writeObjectHeaders } from '../../src/gateway/headers/object-headers.ts'
 import type { ObjectInfo } from '../../src/objects/store.ts'
 
 const info: ObjectInfo = {

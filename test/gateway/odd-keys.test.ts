@@ -3,7 +3,7 @@
 import http from 'node:http'
 import { once } from 'node:events'
 import test from 'ava'
-import { presign } from '../../src/gateway/presign.ts'
+import { presign } from '../../src/gateway/auth/presign.ts'
 import type { S3Endpoint } from '../conformance/s3.ts'
 import {
   DaemonProcess,

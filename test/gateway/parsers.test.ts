@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict'
 import test from 'ava'
 import fc from 'fast-check'
-import { parseTags, readPrecondition } from '../../src/gateway/conditions.ts'
-import { decodeWords, encodeWord } from '../../src/gateway/encoded-words.ts'
-import { parseRange } from '../../src/gateway/range.ts'
+import { parseTags, readPrecondition } from '../../src/gateway/headers/conditions.ts'
+import { decodeWords, encodeWord } from '../../src/gateway/headers/encoded-words.ts'
+import { parseRange } from '../../src/gateway/headers/range.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
 import { document, elementsOf, parseDocument } from '../../src/gateway/s3/xml.ts'
-import { parseTarget } from '../../src/gateway/target.ts'
+import { parseTarget } from '../../src/gateway/connection/target.ts'
 import { evaluate } from '../../src/metadata/precondition.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter(value => value.isWellFormed())

@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import net, { type AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
-import { RequestBody } from '../../src/gateway/request-body.ts'
+import { RequestBody } from '../../src/gateway/body/request-body.ts'
 
 type Handler = (body: RequestBody, request: IncomingMessage, response: ServerResponse) => unknown
 

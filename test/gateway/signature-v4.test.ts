@@ -3,15 +3,15 @@
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import { signedRequest } from '../../bench/signed-request.ts'
-import { presign } from '../../src/gateway/presign.ts'
+import { presign } from '../../src/gateway/auth/presign.ts'
 import type { Compat } from '../../src/gateway/compat.ts'
 import { S3Error } from '../../src/gateway/s3/s3-error.ts'
 import {
   authenticate,
   type SignedRequest,
   type SigningKnowledge
-} from '../../src/gateway/signature-v4.ts'
-import { parseTarget } from '../../src/gateway/target.ts'
+} from '../../src/gateway/auth/signature-v4.ts'
+import { parseTarget } from '../../src/gateway/connection/target.ts'
 
 const accessKeyId = '0123456789abcdef0123456789abcdef'
 const secret = 'f'.repeat(64)

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import test from 'ava'
 import fc from 'fast-check'
-import { SigningKey } from '../../src/gateway/signing-key.ts'
+import { SigningKey } from '../../src/gateway/auth/signing-key.ts'
 
 const keys = fc.uint8Array({ maxLength: 64 })
 const texts = fc.oneof(

@@ -6,7 +6,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html
  */
 
-import { readBody } from '../body.ts'
+import { readBody } from '../body/verified-body.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { owner, ownerId } from './owner.ts'
 import { notImplemented } from './s3-error.ts'

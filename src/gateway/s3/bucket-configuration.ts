@@ -4,7 +4,7 @@
  * https://developers.cloudflare.com/r2/api/s3/api/
  */
 
-import { readBody } from '../body.ts'
+import { readBody } from '../body/verified-body.ts'
 import { isIgnored, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'

@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html
  */
 
-import { readBody } from '../body.ts'
+import { readBody } from '../body/verified-body.ts'
 import { parseCorsConfiguration, writeCorsConfiguration } from './cors-configuration.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'

@@ -4,7 +4,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
  */
 
-import { readBody } from '../body.ts'
+import { readBody } from '../body/verified-body.ts'
 import {
   parseLifecycleConfiguration,
   writeLifecycleConfiguration

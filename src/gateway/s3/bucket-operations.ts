@@ -11,7 +11,7 @@ import {
   putBucketLifecycle
 } from './bucket-lifecycle.ts'
 import type { Compat } from '../compat.ts'
-import type { Query } from '../target.ts'
+import type { Query } from '../connection/target.ts'
 import { getBucketAcl, putBucketAcl } from './access-control.ts'
 import {
   absent,

@@ -7,9 +7,9 @@
 
 import { R2dError, type ErrorCode } from '../../errors.ts'
 import { pageCountMax } from '../../limits.ts'
-import { readBody } from '../body.ts'
-import { readStorageClass } from '../object-headers.ts'
-import type { Query } from '../target.ts'
+import { readBody } from '../body/verified-body.ts'
+import { readStorageClass } from '../headers/object-headers.ts'
+import type { Query } from '../connection/target.ts'
 import {
   isIgnored,
   readMaxKeys,

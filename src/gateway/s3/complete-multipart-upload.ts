@@ -8,17 +8,13 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { partCountMax } from '../../limits.ts'
 import type { Checksums } from '../../metadata/object-record.ts'
 import type { CompleteUploadOptions } from '../../objects/store.ts'
-import { readBody } from '../body.ts'
-import {
-  checksumTypeOf,
-  readChecksumElements,
-  writeChecksumElements
-} from '../checksum-elements.ts'
-import { checksumHeader, checksumNames, parseChecksum } from '../checksum-headers.ts'
-import { parseTags, readPrecondition } from '../conditions.ts'
-import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
+import { readBody } from '../body/verified-body.ts'
+import { checksumTypeOf, readChecksumElements, writeChecksumElements } from './checksum-elements.ts'
+import { checksumHeader, checksumNames, parseChecksum } from '../headers/checksum-headers.ts'
+import { parseTags, readPrecondition } from '../headers/conditions.ts'
+import { readCustomerKey, writeCustomerKey } from '../headers/customer-key.ts'
 import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
-import { writeExpiration } from '../object-headers.ts'
+import { writeExpiration } from '../headers/object-headers.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
 import { elementsOf, isRecord, parseDocument, textOf } from './xml.ts'

@@ -9,18 +9,18 @@
 
 import { putSizeMax } from '../../limits.ts'
 import type { ObjectInfo, ObjectMetadata } from '../../objects/store.ts'
-import { checksumTypeOf, writeChecksumElements } from '../checksum-elements.ts'
-import { readPrecondition } from '../conditions.ts'
-import { readCopySource } from '../copy-source.ts'
-import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
-import { parseTagging } from '../tags.ts'
+import { checksumTypeOf, writeChecksumElements } from './checksum-elements.ts'
+import { readPrecondition } from '../headers/conditions.ts'
+import { readCopySource } from '../headers/copy-source.ts'
+import { readCustomerKey, writeCustomerKey } from '../headers/customer-key.ts'
+import { parseTagging } from '../headers/tags.ts'
 import { writeIntervalOf, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import {
   readCustomMetadata,
   readHttpMetadata,
   readStorageClass,
   writeExpiration
-} from '../object-headers.ts'
+} from '../headers/object-headers.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
 

@@ -7,12 +7,10 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { UploadChecksum } from '../../objects/store.ts'
-import { parseAlgorithm } from '../checksum-headers.ts'
-import { readPrecondition } from '../conditions.ts'
-import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
-import { readCustomMetadata, readHttpMetadata, readStorageClass } from '../object-headers.ts'
-import { parseTagging } from '../tags.ts'
+import { parseAlgorithm } from '../headers/checksum-headers.ts'
+import { writeCustomerKey } from '../headers/customer-key.ts'
 import { createBucketIfMissing } from './buckets.ts'
+import { readNewObject } from './new-object.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'
@@ -20,22 +18,12 @@ import { screen } from './screening.ts'
 export async function createMultipartUpload(request: S3Request): Promise<S3Response> {
   const { store, bucket, key, headers } = request
   screen(request, 'CreateMultipartUpload')
-  const customerKey = readCustomerKey(headers)
-  const precondition = readPrecondition(headers)
-  const storageClass = readStorageClass(headers)
+  const object = readNewObject(headers)
   const checksum = readUploadChecksum(headers)
-  const tags = parseTagging(headers)
   await createBucketIfMissing(request)
-  const uploadId = await store.createUpload(bucket, key, {
-    httpMetadata: readHttpMetadata(headers),
-    customMetadata: readCustomMetadata(headers),
-    checksum,
-    customerKey,
-    ...(tags === undefined ? {} : { tags }),
-    ...(storageClass === undefined ? {} : { storageClass }),
-    ...(precondition === undefined ? {} : { precondition })
-  })
+  const uploadId = await store.createUpload(bucket, key, { ...object, checksum })
 
+  const { customerKey } = object
   return xmlResponse(
     'InitiateMultipartUploadResult',
     [

@@ -6,7 +6,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Precondition } from '../../objects/store.ts'
-import { parseTags } from '../conditions.ts'
+import { parseTags } from '../headers/conditions.ts'
 import type { S3Request, S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'

@@ -8,7 +8,7 @@
 
 import { pageCountMax } from '../../limits.ts'
 import type { Precondition } from '../../objects/store.ts'
-import { readBody } from '../body.ts'
+import { readBody } from '../body/verified-body.ts'
 import { toDeleteCondition } from './delete-object.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'

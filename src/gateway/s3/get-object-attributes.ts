@@ -6,9 +6,9 @@
 
 import { pageCountMax } from '../../limits.ts'
 import type { ObjectInfo } from '../../objects/store.ts'
-import { checksumTypeOf, writeChecksumElements } from '../checksum-elements.ts'
-import { readCustomerKey } from '../customer-key.ts'
-import { httpDate } from '../object-headers.ts'
+import { checksumTypeOf, writeChecksumElements } from './checksum-elements.ts'
+import { readCustomerKey } from '../headers/customer-key.ts'
+import { httpDate } from '../headers/object-headers.ts'
 import { readMaxKeys, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'

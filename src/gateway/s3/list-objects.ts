@@ -9,7 +9,7 @@
 
 import { pageCountMax } from '../../limits.ts'
 import type { ListedObject, ListResult } from '../../objects/store.ts'
-import type { Query } from '../target.ts'
+import type { Query } from '../connection/target.ts'
 import {
   readMaxKeys,
   refuseQuery,

@@ -6,7 +6,7 @@
 
 import { pageCountMax } from '../../limits.ts'
 import type { UploadChecksum } from '../../objects/store.ts'
-import { writeChecksumElements } from '../checksum-elements.ts'
+import { writeChecksumElements } from './checksum-elements.ts'
 import { readMaxKeys, xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { owner } from './owner.ts'
 import { S3Error } from './s3-error.ts'

@@ -4,8 +4,8 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
  */
 
-import { readBody } from '../body.ts'
-import { requireTags, type Tags } from '../tags.ts'
+import { readBody } from '../body/verified-body.ts'
+import { requireTags, type Tags } from '../headers/tags.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'

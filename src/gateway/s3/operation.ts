@@ -4,9 +4,9 @@
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { Store, WriteInterval } from '../../objects/store.ts'
-import type { BodyOptions, VerifiedBody } from '../body.ts'
+import type { BodyOptions, VerifiedBody } from '../body/verified-body.ts'
 import type { Compat } from '../compat.ts'
-import type { Query } from '../target.ts'
+import type { Query } from '../connection/target.ts'
 import { notImplemented, S3Error } from './s3-error.ts'
 import { document, type XmlContents } from './xml.ts'
 

@@ -8,7 +8,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Compat } from '../compat.ts'
-import type { Target } from '../target.ts'
+import type { Target } from '../connection/target.ts'
 import { abortMultipartUpload } from './abort-multipart-upload.ts'
 import { getObjectAcl, putObjectAcl } from './access-control.ts'
 import { bucketOperations } from './bucket-operations.ts'

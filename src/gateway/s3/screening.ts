@@ -15,7 +15,7 @@ const expectedSourceOwner = 'x-amz-source-expected-bucket-owner'
 const encryption = 'x-amz-server-side-encryption'
 const acl = 'x-amz-acl'
 
-export const grantHeaders = [
+const grantHeaders = [
   'x-amz-grant-full-control',
   'x-amz-grant-read',
   'x-amz-grant-read-acp',
@@ -38,7 +38,7 @@ const write = [
 const remove = [expectedOwner, 'x-amz-mfa', 'x-amz-bypass-governance-retention']
 
 /** In the order in which they are looked for. */
-export const refusedHeaders = {
+const refusedHeaders = {
   PutObject: write,
   CreateMultipartUpload: write,
   CopyObject: [

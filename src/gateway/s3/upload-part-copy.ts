@@ -7,11 +7,11 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
  */
 
-import { readPrecondition } from '../conditions.ts'
-import { readCopySource } from '../copy-source.ts'
-import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
-import { writeChecksumElements } from '../checksum-elements.ts'
-import { readPartNumber } from '../part-number.ts'
+import { readPrecondition } from '../headers/conditions.ts'
+import { readCopySource } from '../headers/copy-source.ts'
+import { readCustomerKey, writeCustomerKey } from '../headers/customer-key.ts'
+import { writeChecksumElements } from './checksum-elements.ts'
+import { readPartNumber } from './part-number.ts'
 import { xmlResponse, type S3Request, type S3Response } from './operation.ts'
 import { S3Error } from './s3-error.ts'
 import { screen } from './screening.ts'

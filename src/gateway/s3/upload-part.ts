@@ -4,9 +4,9 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
  */
 
-import { readCustomerKey, writeCustomerKey } from '../customer-key.ts'
-import { writeChecksumValues } from '../object-headers.ts'
-import { readPartNumber } from '../part-number.ts'
+import { readCustomerKey, writeCustomerKey } from '../headers/customer-key.ts'
+import { writeChecksumValues } from '../headers/object-headers.ts'
+import { readPartNumber } from './part-number.ts'
 import type { S3Request, S3Response } from './operation.ts'
 import { screen } from './screening.ts'
 

@@ -6,8 +6,8 @@ import { XMLParser } from 'fast-xml-parser'
 import { SyntaxValidator } from 'fast-xml-validator'
 import { S3Error } from './s3-error.ts'
 
-export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>'
-export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
+const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>'
+const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
 /** Content of an element: text, or the elements in it. Undefined leaves the element out. */
 export type XmlContent = string | number | boolean | XmlElement[]

@@ -5,7 +5,7 @@
 import { encodeBucketRecord } from '../bucket-record.ts'
 import { bucketKey, corsKey } from '../keys.ts'
 import type { Transaction } from '../transaction.ts'
-import { requireBucket } from './put-object.ts'
+import { requireBucket } from './require-bucket.ts'
 
 export interface SetBucketCors {
   bucket: string

@@ -10,7 +10,7 @@ import { bucketKey, lifecycleKey, lifecycleProgressKey } from '../keys.ts'
 import { decodeLifecycleProgress, encodeLifecycleProgress } from '../lifecycle-progress-record.ts'
 import { encodeLifecycleRecord, needsTimeIndex, type LifecycleRule } from '../lifecycle-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { requireBucket } from './put-object.ts'
+import { requireBucket } from './require-bucket.ts'
 
 export interface SetBucketLifecycle {
   bucket: string

@@ -9,7 +9,7 @@ import type { Manifest } from '../manifest.ts'
 import { decodeManifestPageRecord, encodeManifestPageRecord } from '../manifest-page-record.ts'
 import { decodeObjectRecord } from '../object-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { replaceObject, type Destination } from './put-object.ts'
+import { replaceObject, type Destination } from './destination.ts'
 
 export interface CopyObject extends Destination {
   sourceRowKey: Buffer

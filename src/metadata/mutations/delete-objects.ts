@@ -6,7 +6,8 @@ import type { BucketRecord } from '../bucket-record.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
-import { discard, requireBucket } from './put-object.ts'
+import { discard } from './discard.ts'
+import { requireBucket } from './require-bucket.ts'
 import { reindex } from './time-index.ts'
 
 export interface DeleteObjects {

@@ -28,7 +28,7 @@ import { decodeObjectRecord, encodeObjectRecord, type ObjectRecord } from '../ob
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { removeObject } from './delete-objects.ts'
-import { requireBucket } from './put-object.ts'
+import { requireBucket } from './require-bucket.ts'
 
 interface LifecycleStep {
   bucket: string

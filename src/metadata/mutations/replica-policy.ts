@@ -7,7 +7,7 @@ import { encodeBucketRecord } from '../bucket-record.ts'
 import { bucketKey, locationKey } from '../keys.ts'
 import { encodeLocationRecord, type LocationRecord } from '../location-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { requireBucket } from './put-object.ts'
+import { requireBucket } from './require-bucket.ts'
 
 export interface SetLocationReplicas extends LocationRecord {
   name: string

@@ -5,7 +5,7 @@
 import { R2dError } from '../../errors.ts'
 import { decodeObjectRecord, encodeObjectRecord } from '../object-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { requireBucket } from './put-object.ts'
+import { requireBucket } from './require-bucket.ts'
 
 export interface SetObjectTags {
   bucket: string

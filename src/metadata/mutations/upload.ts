@@ -16,16 +16,10 @@ import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { decodeUploadRecord, encodeUploadRecord, type UploadRecord } from '../upload-record.ts'
 import { shareExtents } from './copy-object.ts'
-import {
-  discard,
-  putContent,
-  replaceObject,
-  requireBucket,
-  requirePrecondition,
-  type Destination,
-  type NewExtent,
-  type NewPage
-} from './put-object.ts'
+import { replaceObject, requirePrecondition, type Destination } from './destination.ts'
+import { discard } from './discard.ts'
+import { putContent, type NewExtent, type NewPage } from './new-content.ts'
+import { requireBucket } from './require-bucket.ts'
 
 export interface CreateUpload extends Destination {
   /** Of the upload; `rowKey` is the object's. */

@@ -7,7 +7,7 @@
  * Percent-encoding is undone once. The path and query as received are kept: signatures are over them.
  */
 
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 /** Bytes of the request line's target. Three for each of a key's bytes, and room for a presigned query. */
 const targetSizeMax = 16 * 1024

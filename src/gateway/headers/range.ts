@@ -2,8 +2,8 @@
  * The Range header: one range of bytes, as R2 takes it.
  */
 
-import type { RangeRequest } from '../objects/store.ts'
-import { S3Error } from './s3/s3-error.ts'
+import type { RangeRequest } from '../../objects/store.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 const format = /^bytes=(?:(\d+)-(\d+)?|-(\d+))$/
 

@@ -5,9 +5,9 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Checksums } from '../metadata/object-record.ts'
-import type { DigestName } from '../objects/store.ts'
-import { S3Error } from './s3/s3-error.ts'
+import type { Checksums } from '../../metadata/object-record.ts'
+import type { DigestName } from '../../objects/store.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 const sizes = { sha1: 20, sha256: 32, crc32: 4, crc32c: 4, crc64nvme: 8 } as const
 

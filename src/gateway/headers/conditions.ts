@@ -3,8 +3,8 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { EntityTag, Precondition } from '../objects/store.ts'
-import { S3Error } from './s3/s3-error.ts'
+import type { EntityTag, Precondition } from '../../objects/store.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 /** `prefix`: empty, `x-amz-copy-source-` or `cf-copy-destination-`. Undefined if there is none. */
 export function readPrecondition(

@@ -2,10 +2,10 @@
  * Checksums as elements of S3's XML: `ChecksumCRC32` and its like.
  */
 
-import type { ObjectInfo } from '../objects/store.ts'
-import type { Checksums } from '../metadata/object-record.ts'
-import { parseChecksum, type ChecksumName } from './checksum-headers.ts'
-import { textOf, type XmlElement } from './s3/xml.ts'
+import type { ObjectInfo } from '../../objects/store.ts'
+import type { Checksums } from '../../metadata/object-record.ts'
+import { parseChecksum, type ChecksumName } from '../headers/checksum-headers.ts'
+import { textOf, type XmlElement } from './xml.ts'
 
 const elementNames = {
   crc32: 'ChecksumCRC32',

@@ -6,10 +6,10 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { putSizeMax } from '../limits.ts'
-import type { Checksums } from '../metadata/object-record.ts'
-import { Digests } from '../objects/digests.ts'
-import type { DigestName } from '../objects/store.ts'
+import { putSizeMax } from '../../limits.ts'
+import type { Checksums } from '../../metadata/object-record.ts'
+import { Digests } from '../../objects/digests.ts'
+import type { DigestName } from '../../objects/store.ts'
 import { ChunkedDecoder } from './aws-chunked.ts'
 import {
   checksumNames,
@@ -21,11 +21,11 @@ import {
   severalChecksums,
   type ChecksumName,
   type ExpectedDigests
-} from './checksum-headers.ts'
-import type { Compat } from './compat.ts'
+} from '../headers/checksum-headers.ts'
+import type { Compat } from '../compat.ts'
 import { SmallBody } from './small-body.ts'
-import { notImplemented, S3Error } from './s3/s3-error.ts'
-import type { SigningContext } from './signature-v4.ts'
+import { notImplemented, S3Error } from '../s3/s3-error.ts'
+import type { SigningContext } from '../auth/signature-v4.ts'
 
 /** What `x-amz-content-sha256` says of the body. */
 export type Payload =

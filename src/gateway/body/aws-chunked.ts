@@ -13,8 +13,8 @@
  */
 
 import { createHash, hash, type Hash } from 'node:crypto'
-import { S3Error } from './s3/s3-error.ts'
-import type { SigningContext } from './signature-v4.ts'
+import { S3Error } from '../s3/s3-error.ts'
+import type { SigningContext } from '../auth/signature-v4.ts'
 
 /** Bytes of a line with a chunk's size and signature. */
 const chunkLineSizeMax = 256

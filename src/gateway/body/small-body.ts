@@ -3,8 +3,8 @@
  */
 
 import type { IncomingMessage } from 'node:http'
-import { frameSize } from '../limits.ts'
-import { S3Error } from './s3/s3-error.ts'
+import { frameSize } from '../../limits.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 /** Bytes of a body that is gathered: what the socket reads at once, and one frame. */
 export const smallBodySizeMax = frameSize

@@ -9,12 +9,12 @@
 
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Credentials } from '../objects/store.ts'
-import type { Compat } from './compat.ts'
-import { withoutCustomerKeys } from './customer-key.ts'
-import { S3Error } from './s3/s3-error.ts'
+import type { Credentials } from '../../objects/store.ts'
+import type { Compat } from '../compat.ts'
+import { withoutCustomerKeys } from '../headers/customer-key.ts'
+import { S3Error } from '../s3/s3-error.ts'
 import { SigningKey } from './signing-key.ts'
-import type { Target } from './target.ts'
+import type { Target } from '../connection/target.ts'
 
 const algorithm = 'AWS4-HMAC-SHA256'
 const skewMaxMs = 15 * 60 * 1000

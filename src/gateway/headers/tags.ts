@@ -5,7 +5,7 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 export type Tags = [name: string, value: string][]
 

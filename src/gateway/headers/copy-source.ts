@@ -3,7 +3,7 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

@@ -8,7 +8,7 @@
  */
 
 import type { IncomingMessage } from 'node:http'
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 /** More than a head can have of the shortest `x-amz-meta-` headers. Node.js drops what is over a count, and says nothing. */
 export const headerCountMax = 3000

@@ -3,12 +3,12 @@
  */
 
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import type { Checksums, HttpMetadata, StorageClass } from '../metadata/object-record.ts'
-import type { ObjectInfo } from '../objects/store.ts'
+import type { Checksums, HttpMetadata, StorageClass } from '../../metadata/object-record.ts'
+import type { ObjectInfo } from '../../objects/store.ts'
 import { checksumHeader, checksumNames } from './checksum-headers.ts'
 import { writeCustomerKey } from './customer-key.ts'
 import { decodeWords, encodeWord } from './encoded-words.ts'
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 const metaPrefix = 'x-amz-meta-'
 /** RFC 9110 section 5.6.2. */

@@ -8,7 +8,7 @@
 
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
-import { S3Error } from './s3/s3-error.ts'
+import { S3Error } from '../s3/s3-error.ts'
 
 const keySize = 32
 const algorithm = 'AES256'

@@ -8,10 +8,10 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { Digests } from '../objects/digests.ts'
-import { checksumHeader, checksumNames } from './checksum-headers.ts'
-import type { Compat } from './compat.ts'
-import type { Query } from './target.ts'
+import { Digests } from '../../objects/digests.ts'
+import { checksumHeader, checksumNames } from '../headers/checksum-headers.ts'
+import type { Compat } from '../compat.ts'
+import type { Query } from '../connection/target.ts'
 
 const algorithmHeader = 'x-amz-sdk-checksum-algorithm'
 

@@ -2,9 +2,9 @@
  * Part numbers in a query.
  */
 
-import { partCountMax } from '../limits.ts'
-import { S3Error } from './s3/s3-error.ts'
-import type { Query } from './target.ts'
+import { partCountMax } from '../../limits.ts'
+import { S3Error } from './s3-error.ts'
+import type { Query } from '../connection/target.ts'
 
 /** Of an upload, 1 to 10,000. What is no number at all is no route that R2 knows. */
 export function readPartNumber(query: Query): number {
