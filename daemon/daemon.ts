@@ -4,14 +4,12 @@
  *     engine (the lock) -> store, keys -> volumes -> threads -> first access key -> control socket
  */
 
-import { mkdirSync } from 'node:fs'
-import net from 'node:net'
-import { once } from 'node:events'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
 import type { Compat } from '../src/gateway/compat.ts'
-import { errnoOf, nodeFiles } from '../src/file.ts'
+import { nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
@@ -23,6 +21,7 @@ import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { VolumeDescription, VolumeSet } from '../src/storage/volume-set.ts'
 import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
+import { requireFreePort } from './free-port.ts'
 import { Gateway } from './gateway.ts'
 import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
@@ -32,7 +31,7 @@ import { MasterKeys } from './master-keys.ts'
 import { journalWrappings, takeUpJournal } from './journal.ts'
 import { MetadataDisk } from './metadata-disk.ts'
 import { noticeFull } from './notice-full.ts'
-import { openStore, readVolumes, type OpenedStore } from './open-store.ts'
+import { openStore, readVolumes, requireNoVolumes, type OpenedStore } from './open-store.ts'
 import { buildContext, openEngine, openVolumes } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
 import { releaseRounds } from './release-rounds.ts'
@@ -203,6 +202,7 @@ export class Daemon {
 
   async #start(): Promise<void> {
     const { settings } = this
+    if (!existsSync(settings.metadataPath)) await requireNoVolumes(settings.volumesPath)
     mkdirSync(settings.metadataPath, { recursive: true, mode: 0o700 })
     mkdirSync(settings.runPath, { recursive: true, mode: 0o700 })
     const metadata = { engine: settings.engine, path: settings.metadataPath, handle: undefined }
@@ -470,28 +470,6 @@ async function syncNames({ metadataPath, volumesPath }: DaemonSettings): Promise
   for (const path of [metadataPath, dirname(metadataPath), volumesPath, home, dirname(home)]) {
     await nodeFiles.syncDirectory(path)
   }
-}
-
-/**
- * Threads share the port by SO_REUSEPORT, which another daemon of the same user could join, and get half of the
- * requests. A listener without the option finds out whether anybody is there.
- */
-async function requireFreePort({ host, port }: DaemonSettings): Promise<void> {
-  if (port === 0) return
-
-  const probe = net.createServer()
-  probe.listen({ host, port })
-  try {
-    await once(probe, 'listening')
-  } catch (error) {
-    const reason = errnoOf(error) === 'EADDRINUSE' ? 'the port is in use' : String(error)
-    throw new R2dError('R2D_INVALID_CONFIG', `Cannot listen on ${host}:${port}: ${reason}`, {
-      cause: error,
-      hint: 'Stop what uses the port, or choose another one with --port or R2D_S3_PORT'
-    })
-  }
-  probe.close()
-  await once(probe, 'close')
 }
 
 function required<T>(value: T | undefined): T {

@@ -120,6 +120,16 @@ function namesOf(keys: readonly Buffer[]): string {
   return keys.map(key => masterKeyId(key).toString('hex')).join(' and ')
 }
 
+/** R2D_FOREIGN_VOLUME: what has no metadata any more is not taken over by a new store. */
+export async function requireNoVolumes(volumesPath: string, files?: FileSystem): Promise<void> {
+  for (const path of volumePaths(volumesPath)) {
+    if (!(await hasSuperblock(path, files))) continue
+    throw new R2dError('R2D_FOREIGN_VOLUME', `${path} is a volume, but there is no metadata`, {
+      hint: 'Make the metadata again from the volumes: r2d meta rebuild. Or move the volumes away'
+    })
+  }
+}
+
 async function createStore({
   engine,
   volumesPath,
@@ -127,13 +137,7 @@ async function createStore({
   now,
   files
 }: OpenStoreOptions): Promise<{ record: StoreRecord; keyring: Keyring }> {
-  for (const path of volumePaths(volumesPath)) {
-    if (!(await hasSuperblock(path, files))) continue
-    throw new R2dError('R2D_FOREIGN_VOLUME', `${path} is a volume, but there is no metadata`, {
-      hint: 'Restore the metadata directory that belongs to it, or move the volumes away'
-    })
-  }
-
+  await requireNoVolumes(volumesPath, files)
   const masterKey = await keySource.make()
   const id = randomBytes(16)
   const key = describeMasterKey(masterKey, id, now)

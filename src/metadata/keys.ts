@@ -56,6 +56,14 @@ const kinds = {
   journalPosition: 'j'
 } as const
 
+export type RowKind = keyof typeof kinds
+
+/** Undefined for what is no row of the store. */
+export function rowKindOf(key: Buffer): RowKind | undefined {
+  const code = key.toString('latin1', 0, 1)
+  return (Object.keys(kinds) as RowKind[]).find(kind => kinds[kind] === code)
+}
+
 export function storeKey(): Buffer {
   return Buffer.from(kinds.store)
 }

@@ -133,7 +133,7 @@ export async function requireVolume(
 
 export async function readSuperblock(
   path: string,
-  files: FileSystem
+  files: FileSystem = nodeFiles
 ): Promise<Superblock | undefined> {
   let bytes: Buffer
   try {

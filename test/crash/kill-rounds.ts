@@ -44,7 +44,9 @@ export interface KillFigures {
 export async function runKillRounds(
   home: string,
   rounds: number,
-  environment: Record<string, string> = {}
+  environment: Record<string, string> = {},
+  /** While no daemon runs: before each start but the first. */
+  whileDown: () => Promise<void> = () => Promise.resolve()
 ): Promise<KillFigures> {
   const figures: KillFigures = {
     rounds: 0,
@@ -59,6 +61,7 @@ export async function runKillRounds(
   let seed = 1
 
   for (let round = 0; round < rounds; round++) {
+    if (round > 0) await whileDown()
     const started = performance.now()
     const daemon = await DaemonProcess.start(home, environment)
     figures.startMs.push(performance.now() - started)
@@ -105,6 +108,7 @@ export async function runKillRounds(
     figures.rounds++
   }
 
+  await whileDown()
   const daemon = await DaemonProcess.start(home, environment)
   const sockets = daemon.status.sockets
   const ask: Ask = (n, method, path) => localRequest(socketOf(sockets, n), method, path)

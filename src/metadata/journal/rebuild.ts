@@ -106,6 +106,40 @@ export async function rebuildRows(
   return { snapshot, commits, rows: writer.count, sequence, gapBefore: line.gapBefore }
 }
 
+/** The rows of one snapshot alone, as they were then; `number` 0 is the newest that is whole. */
+export async function restoreRows(
+  contents: VolumeContents,
+  into: Engine,
+  number: number,
+  { onFault }: Pick<ContentsOptions, 'onFault'>
+): Promise<Rebuilt> {
+  const { files } = contents
+  const snapshot = await chooseSnapshot(contents, number, onFault)
+  const writer = new RowsWriter(into)
+  for await (const rows of readSnapshot(snapshot, files, onFault)) await writer.add(rows)
+  await writer.flush()
+  const { term, sequence } = snapshot
+  const position = positionRow({ term, sequence, isJournaled: false, keys: [] })
+  await into.commit({ checks: [], puts: [position], deletes: [] })
+  return { snapshot, commits: 0, rows: writer.count, sequence, gapBefore: undefined }
+}
+
+/** `number` 0 is the newest that is whole. */
+export async function chooseSnapshot(
+  contents: VolumeContents,
+  number: number,
+  onFault: (fault: JournalFault) => void
+): Promise<Snapshot> {
+  if (number === 0) return newestWhole(contents, onFault)
+
+  const { found } = contents.snapshots
+  const snapshot = found.find(each => each.number === number)
+  if (snapshot !== undefined) return snapshot
+  throw new R2dError('R2D_INVALID_CONFIG', `These volumes have no snapshot ${number}`, {
+    hint: `They have: ${found.map(each => each.number).join(', ')}`
+  })
+}
+
 /** The newest snapshot that is on the line and can be read to its end: it is read once for that. */
 export async function newestWhole(
   { snapshots, line, files }: VolumeContents,
