@@ -11,6 +11,7 @@ import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import { serveCommitter } from '../src/metadata/committer-port.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { MetadataSpace } from '../src/metadata/metadata-space.ts'
+import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { openJournaled } from './journal.ts'
 import { noticeFull } from './notice-full.ts'
@@ -33,6 +34,9 @@ const volumes = await openVolumes(parts, fault => {
   tell({ kind: 'fault', fault })
 })
 const epoch = new ConfigurationEpoch(parts.epoch)
+const sequences = new ObjectSequences(parts.objectSequences)
+// One before may have died in a commit, and what the journal has is written without being counted.
+sequences.suspend()
 const journaled = parts.hasJournal
   ? await openJournaled(engine, volumes, parts, {
       fault: fault => {
@@ -46,7 +50,8 @@ const journaled = parts.hasJournal
   : undefined
 // One before may have died between a commit and counting it.
 epoch.advance()
-const group = new GroupCommitter(journaled ?? engine)
+sequences.renew()
+const group = new GroupCommitter(journaled ?? engine, sequences)
 const writer = new ExtentWriter({ volumes })
 const committer = new LocalCommitter(group, writer, epoch, {
   requireRoom: () => {

@@ -14,6 +14,7 @@ import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { ReadEpochs } from '../src/metadata/read-register.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
@@ -102,6 +103,7 @@ export class Daemon {
   readonly faults = new FaultLog()
   readonly settings: DaemonSettings
   readonly #epoch = new ConfigurationEpoch()
+  readonly #sequences = new ObjectSequences()
   readonly #reads: ReadEpochs
   readonly #log: Logger
   readonly #events: DaemonEvents
@@ -320,13 +322,14 @@ export class Daemon {
       hasJournal: this.settings.hasJournal,
       epoch: this.#epoch.memory,
       reads: this.#reads.memory,
+      objectSequences: this.#sequences.memory,
       logLevel
     }
   }
 
   /** The first access key and bucket, before anybody else can commit. */
   async #prepare(engine: Engine, { keyring, record }: OpenedStore): Promise<void> {
-    const group = new GroupCommitter(engine)
+    const group = new GroupCommitter(engine, this.#sequences)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
     const catalog = new CredentialCatalog(engine, keyring, this.#epoch)
@@ -338,7 +341,9 @@ export class Daemon {
     if (firstBucket !== undefined) {
       const { defaultLocation } = record
       const [epoch, reads] = [this.#epoch.memory, this.#reads.memory]
-      const parts = { masterKeys: keyring.memory, defaultLocation, epoch, reads }
+      const objectSequences = this.#sequences.memory
+      const masterKeys = keyring.memory
+      const parts = { masterKeys, defaultLocation, epoch, reads, objectSequences }
       const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
       await store.createBucket(firstBucket, {}).catch((error: unknown) => {
         if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error
@@ -396,7 +401,7 @@ export class Daemon {
     parts: SharedParts,
     stopJournal: () => Promise<void> | undefined
   ): Promise<Serving> {
-    const group = new GroupCommitter(noticeFull(engine, this.#events.onStuck))
+    const group = new GroupCommitter(noticeFull(engine, this.#events.onStuck), this.#sequences)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const { requireRoom } = this.#disk
     const committer = new LocalCommitter(group, writer, this.#epoch, { requireRoom })

@@ -15,6 +15,7 @@ import type { Home } from '../src/home.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
+import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { mutations } from '../src/metadata/mutations.ts'
 import { openKeySource, type KeyVariables } from './key-source.ts'
 import { chooseEngine } from './main.ts'
@@ -91,7 +92,7 @@ async function withMasterKeys<Result>(
       },
       { report: () => undefined, log: silent }
     )
-    const group = new GroupCommitter(journaled ?? engine)
+    const group = new GroupCommitter(journaled ?? engine, new ObjectSequences())
     const committer: Pick<Committer, 'mutate'> = {
       mutate: (name, parameters) => group.run(mutations[name], parameters)
     }

@@ -10,11 +10,13 @@ import type { Committer } from '../src/metadata/committer.ts'
 import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
+import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { ReadRegister } from '../src/metadata/read-register.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
 import type { StoreContext } from '../src/objects/context.ts'
 import { Hashers } from '../src/objects/hashers.ts'
+import { ObjectCatalog } from '../src/objects/object-catalog.ts'
 import { ExtentReader } from '../src/storage/extent-reader.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { VolumeSet, type VolumeDescription, type VolumeFault } from '../src/storage/volume-set.ts'
@@ -59,8 +61,9 @@ export function buildContext(
     masterKeys,
     defaultLocation,
     epoch: memory,
-    reads
-  }: Pick<SharedParts, 'masterKeys' | 'defaultLocation' | 'epoch' | 'reads'>,
+    reads,
+    objectSequences
+  }: Pick<SharedParts, 'masterKeys' | 'defaultLocation' | 'epoch' | 'reads' | 'objectSequences'>,
   {
     metadata,
     committer,
@@ -89,6 +92,7 @@ export function buildContext(
     metadata,
     committer,
     buckets: new BucketCatalog(metadata, keyring, epoch),
+    objects: new ObjectCatalog(metadata, new ObjectSequences(objectSequences)),
     reader: new ExtentReader({
       volumes,
       onFault: fault => {

@@ -26,6 +26,8 @@ export interface SharedParts {
   epoch: SharedArrayBuffer
   /** Of the ReadEpochs. */
   reads: SharedArrayBuffer
+  /** Of the ObjectSequences. */
+  objectSequences: SharedArrayBuffer
   logLevel: string
 }
 

@@ -14,6 +14,7 @@
 
 import assert from 'node:assert/strict'
 import { absent, type Engine, type Versioned } from './engine.ts'
+import type { ObjectSequences } from './object-sequences.ts'
 import type { Mutation, Transaction } from './transaction.ts'
 
 /** Mutations in one group: bounds the time that the first of them waits for the last. */
@@ -38,12 +39,15 @@ type Reads = Map<string, Promise<Versioned | undefined>>
 
 export class GroupCommitter {
   readonly #engine: Engine
+  readonly #sequences: ObjectSequences
   #queue: Waiting[] = []
   #running: Promise<void> | undefined
   #isClosed = false
 
-  constructor(engine: Engine) {
+  /** `sequences`: those by which the readers of this engine see what it writes. */
+  constructor(engine: Engine, sequences: ObjectSequences) {
     this.#engine = engine
+    this.#sequences = sequences
   }
 
   /** Resolves or rejects as the mutation does, once what it rests on is durable. */
@@ -105,14 +109,23 @@ export class GroupCommitter {
     for (const answer of answers) answer()
   }
 
-  #commit(overlay: Overlay): Promise<void> {
+  async #commit(overlay: Overlay): Promise<void> {
     const puts: { key: Buffer; value: Buffer }[] = []
     const deletes: Buffer[] = []
+    const keys: Buffer[] = []
     for (const { key, value } of overlay.values()) {
+      keys.push(key)
       if (value === undefined) deletes.push(key)
       else puts.push({ key, value })
     }
-    return this.#engine.commit({ checks: [], puts, deletes })
+
+    const written = this.#sequences.begin(keys)
+    try {
+      await this.#engine.commit({ checks: [], puts, deletes })
+    } finally {
+      // One that failed may have written all the same.
+      this.#sequences.end(written)
+    }
   }
 }
 

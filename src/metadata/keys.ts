@@ -159,6 +159,10 @@ export function objectKey(bucketId: Buffer, key: Buffer): Buffer {
   return Buffer.concat([objectPrefix, bucketId, key], objectHeadSize + key.length)
 }
 
+export function isObjectKey(rowKey: Buffer): boolean {
+  return rowKey[0] === objectPrefix[0]
+}
+
 /** The objects of a bucket whose keys begin with `prefix`. */
 export function objectRange(bucketId: Buffer, prefix: Buffer): Range {
   return prefixRange(objectKey(bucketId, prefix))

@@ -55,6 +55,13 @@ export class BucketCatalog {
     this.#epoch = epoch
   }
 
+  /** The bucket, if it is known without asking the engine. */
+  known(name: string): OpenBucket | undefined {
+    const known = this.#open.get(name)
+
+    return known?.epoch === this.#epoch.current ? known.bucket : undefined
+  }
+
   /** R2D_NO_SUCH_BUCKET. */
   async open(name: string): Promise<OpenBucket> {
     const epoch = this.#epoch.current

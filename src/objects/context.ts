@@ -11,6 +11,7 @@ import type { ExtentReader } from '../storage/extent-reader.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { BucketCatalog } from './bucket-catalog.ts'
 import type { Hashers } from './hashers.ts'
+import type { ObjectCatalog } from './object-catalog.ts'
 
 export type MetadataReader = Pick<Engine, 'get' | 'getMany' | 'scan' | 'scanValues'>
 
@@ -18,6 +19,7 @@ export interface StoreContext {
   metadata: MetadataReader
   committer: Committer
   buckets: BucketCatalog
+  objects: ObjectCatalog
   reader: ExtentReader
   /** Reads that are under way: what they read is not released. */
   reads: ReadRegister

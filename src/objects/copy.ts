@@ -9,7 +9,6 @@ import { encodeObjectRecord, type ObjectRecord } from '../metadata/object-record
 import { evaluate } from '../metadata/precondition.ts'
 import { openContentKey, wrapContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
-import { readObject } from './get.ts'
 import { toObjectInfo } from './object-info.ts'
 import { requireMetadataSize } from './put.ts'
 import { retryConflicts } from './retry-conflicts.ts'
@@ -35,7 +34,7 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Co
   const sourceBucket = await context.buckets.open(options.sourceBucket)
   const bucket = await context.buckets.open(options.bucket)
   const rowKey = objectKey(bucket.record.id, normalizeKey(options.key))
-  const source = await readObject(context, sourceBucket, options.sourceKey)
+  const { record: source } = await context.objects.read(sourceBucket, options.sourceKey)
   requireSource(source, options.sourcePrecondition)
 
   const contentKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)

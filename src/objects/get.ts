@@ -6,14 +6,13 @@ import assert from 'node:assert/strict'
 import { R2dError } from '../errors.ts'
 import { frameSize } from '../limits.ts'
 import { decodeExtentRecord, type ExtentRecord } from '../metadata/extent-record.ts'
-import { extentKey, normalizeKey, objectKey } from '../metadata/keys.ts'
-import { decodeObjectRecord, type ObjectRecord } from '../metadata/object-record.ts'
+import { extentKey } from '../metadata/keys.ts'
+import type { ObjectRecord } from '../metadata/object-record.ts'
 import { evaluate } from '../metadata/precondition.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import { openContentKey, requireCustomerKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { openExtentKey, slicesOf, type OpenSlice } from './manifest.ts'
-import { toObjectInfo } from './object-info.ts'
 import type { GetOptions, GetResult, HeadResult, ObjectInfo, RangeRequest } from './store.ts'
 import { giveWindowBuffer, takeWindowBuffer, windowFrameCount } from './window-buffers.ts'
 
@@ -74,19 +73,8 @@ export async function stat(
   bucketName: string,
   key: string
 ): Promise<ObjectInfo> {
-  return toObjectInfo(await readObject(context, await context.buckets.open(bucketName), key))
-}
-
-/** R2D_NO_SUCH_KEY. */
-export async function readObject(
-  context: StoreContext,
-  bucket: OpenBucket,
-  key: string
-): Promise<ObjectRecord> {
-  const row = await context.metadata.get(objectKey(bucket.record.id, normalizeKey(key)))
-  if (row === undefined) throw new R2dError('R2D_NO_SUCH_KEY', `There is no object ${key}`)
-
-  return decodeObjectRecord(row.value)
+  const bucket = await context.buckets.open(bucketName)
+  return (await context.objects.read(bucket, key)).info
 }
 
 async function find(
@@ -94,11 +82,11 @@ async function find(
   bucketName: string,
   key: string,
   { range, partNumber, precondition, customerKey }: GetOptions
-): Promise<{ bucket: OpenBucket; record: ObjectRecord; outcome: HeadResult }> {
-  const bucket = await context.buckets.open(bucketName)
-  const record = await readObject(context, bucket, key)
+): Promise<{ bucket: OpenBucket; record: Readonly<ObjectRecord>; outcome: HeadResult }> {
+  const { buckets, objects } = context
+  const bucket = buckets.known(bucketName) ?? (await buckets.open(bucketName))
+  const { record, info } = objects.known(bucket, key) ?? (await objects.read(bucket, key))
   requireCustomerKey(record, customerKey)
-  const info = toObjectInfo(record, bucket)
 
   if (precondition !== undefined) {
     const verdict = evaluate(precondition, record)

@@ -21,7 +21,7 @@ import { openContentKey } from './content-key.ts'
 import type { StoreContext } from './context.ts'
 import { requireSource } from './copy.ts'
 import { Digests } from './digests.ts'
-import { content as contentOf, readObject } from './get.ts'
+import { content as contentOf } from './get.ts'
 import { buildManifest, joinManifests, slicesOf } from './manifest.ts'
 import { commitContent, extentsOf } from './put.ts'
 import { receiveBody } from './receive-body.ts'
@@ -96,7 +96,7 @@ async function copyPartOnce(
   options: CopyPartOptions
 ): Promise<PartInfo> {
   const sourceBucket = await context.buckets.open(options.sourceBucket)
-  const source = await readObject(context, sourceBucket, options.sourceKey)
+  const { record: source } = await context.objects.read(sourceBucket, options.sourceKey)
   requireSource(source, options.sourcePrecondition)
   const sourceKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
   const range = resolve(options.range, source.size)

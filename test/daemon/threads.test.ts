@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { openStore } from '../../daemon/open-store.ts'
 import { Threads } from '../../daemon/threads.ts'
+import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
 import { ReadEpochs } from '../../src/metadata/read-register.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
 import { createVolume } from '../../src/storage/superblock.ts'
@@ -48,6 +49,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     hasJournal: true,
     epoch: new SharedArrayBuffer(4),
     reads: new ReadEpochs(2).memory,
+    objectSequences: new ObjectSequences().memory,
     logLevel: 'info'
   }
   const threads = await Threads.start(parts, settings, {
@@ -62,6 +64,19 @@ test('a committer and a gateway that die under load are replaced, and what was a
   const acknowledged = new Set<string>()
   let isRunning = true
   let n = 0
+  let reads = 0
+  /** Overwrites a key of its own, and reads it by the other thread, which has kept what was there before. */
+  const overwrite = async (writer: number): Promise<void> => {
+    const [path, text] = [`/bucket/hot-${writer}`, String(n++)]
+    const own = await localRequest(socketPath(writer % 2), 'PUT', path, Buffer.from(text))
+    if (own.status !== 200) return
+    for (let count = 0; count < 3; count++) {
+      const { status, body } = await localRequest(socketPath((writer + 1) % 2), 'GET', path)
+      assert.equal(status, 200)
+      assert.equal(body.toString(), text)
+      reads++
+    }
+  }
   const writers = Array.from({ length: 8 }, async (_, writer) => {
     while (isRunning) {
       const path = `/bucket/${writer}-${n++}`
@@ -74,6 +89,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
         )
         if (status === 200) acknowledged.add(path)
         else assert.equal(status, 503)
+        await overwrite(writer)
       } catch (error) {
         // The connection went with its thread.
         if (error instanceof assert.AssertionError) throw error
@@ -104,6 +120,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
     assert.equal(body.toString(), path)
   }
   t.is(threads.restartCount, 2)
+  t.true(reads > 100)
   // The main thread's own channel leads to the new committer, too.
   const nothing = { bucket: 'none', bucketId: Buffer.alloc(12), rowKeys: [], now: 0 }
   await t.throwsAsync(threads.committer.mutate('deleteObjects', nothing), {

@@ -16,6 +16,7 @@ import {
   type ExtentRecord
 } from '../../src/metadata/extent-record.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
+import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
 import { extentKey, locationKey } from '../../src/metadata/keys.ts'
 import { encodeLocationRecord } from '../../src/metadata/location-record.ts'
 import { ExtentReader } from '../../src/storage/extent-reader.ts'
@@ -55,7 +56,7 @@ export async function openRepairStore(
     engine.commit({ checks: [], puts: [{ key, value }], deletes: [] })
   await put(locationKey('here'), location)
 
-  const group = new GroupCommitter(engine)
+  const group = new GroupCommitter(engine, new ObjectSequences())
   const writer = new ExtentWriter({ volumes: volumes.volumes })
   const committer = new LocalCommitter(group, writer, new ConfigurationEpoch())
   t.teardown(async () => {

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { openClassicLevel } from '../../src/metadata/classic-level.ts'
 import type { Engine } from '../../src/metadata/engine.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
+import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
 import type { Transaction } from '../../src/metadata/transaction.ts'
 import { makeDirectory } from '../conformance/engine.ts'
@@ -52,7 +53,7 @@ for (const [name, open] of engines) {
   test(`${name}: mutations asked for at once have the outcome of one after the other`, async t => {
     const path = await makeDirectory(t)
     const engine = await open(path)
-    const group = new GroupCommitter(engine)
+    const group = new GroupCommitter(engine, new ObjectSequences())
     const model = new Map<string, number>()
     const property = fc.asyncProperty(changes, async list => {
       const outcomes = await Promise.allSettled(list.map(each => group.run(change, each)))
@@ -95,7 +96,7 @@ test('what waits together is one commit of the engine', async t => {
     },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]()
   }
-  const group = new GroupCommitter(counting)
+  const group = new GroupCommitter(counting, new ObjectSequences())
 
   await Promise.all(
     Array.from({ length: 500 }, (_, n) =>
@@ -121,7 +122,7 @@ test('a commit that fails fails all of its group, and the next goes on from what
     commit: batch => (isBroken ? Promise.reject(new Error('EIO')) : engine.commit(batch)),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]()
   }
-  const group = new GroupCommitter(failing)
+  const group = new GroupCommitter(failing, new ObjectSequences())
 
   const outcomes = await Promise.allSettled([
     group.run(change, { key: 'a', add: 5, fails: false }),

@@ -12,6 +12,7 @@ import { LocalCommitter } from '../../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../../src/metadata/engine.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
+import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
 import { ReadEpochs } from '../../src/metadata/read-register.ts'
 import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
@@ -81,7 +82,8 @@ export async function openStoreOn({
     volumeFreeMin: 1024 * 1024
   }
   const volumes = await openVolumes(description, report, files)
-  const group = new GroupCommitter(engine)
+  const sequences = new ObjectSequences()
+  const group = new GroupCommitter(engine, sequences)
   const writer = new ExtentWriter({ volumes })
   const epoch = new ConfigurationEpoch()
   const reads = new ReadEpochs(1)
@@ -90,7 +92,8 @@ export async function openStoreOn({
       masterKeys: opened.keyring.memory,
       defaultLocation: opened.record.defaultLocation,
       epoch: epoch.memory,
-      reads: reads.memory
+      reads: reads.memory,
+      objectSequences: sequences.memory
     },
     {
       metadata: engine,
