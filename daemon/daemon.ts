@@ -328,7 +328,8 @@ export class Daemon {
   }
 
   /** The first access key and bucket, before anybody else can commit. */
-  async #prepare(engine: Engine, { keyring, record }: OpenedStore): Promise<void> {
+  async #prepare(engine: Engine, opened: OpenedStore): Promise<void> {
+    const { keyring } = opened
     const group = new GroupCommitter(engine, this.#sequences)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
@@ -339,11 +340,7 @@ export class Daemon {
 
     const { firstBucket } = this.settings
     if (firstBucket !== undefined) {
-      const { defaultLocation } = record
-      const [epoch, reads] = [this.#epoch.memory, this.#reads.memory]
-      const objectSequences = this.#sequences.memory
-      const masterKeys = keyring.memory
-      const parts = { masterKeys, defaultLocation, epoch, reads, objectSequences }
+      const parts = this.#sharedParts(engine, opened)
       const store = createObjectStore(buildContext(parts, this.#inner(engine, committer)))
       await store.createBucket(firstBucket, {}).catch((error: unknown) => {
         if (!(error instanceof R2dError && error.code === 'R2D_BUCKET_EXISTS')) throw error
