@@ -329,13 +329,13 @@ export class Daemon {
 
   /** The first access key and bucket, before anybody else can commit. */
   async #prepare(engine: Engine, opened: OpenedStore): Promise<void> {
-    const { keyring } = opened
     const group = new GroupCommitter(engine, this.#sequences)
     const writer = new ExtentWriter({ volumes: this.volumes })
     const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
-    const catalog = new CredentialCatalog(engine, keyring, this.#epoch)
+    const catalog = new CredentialCatalog(engine, opened.keyring, this.#epoch)
     if ((await catalog.list()).length === 0) {
-      await createCredential(committer, keyring, { description: 'first key', now: Date.now() })
+      const now = Date.now()
+      await createCredential(committer, opened.keyring, { description: 'first key', now })
     }
 
     const { firstBucket } = this.settings
@@ -404,17 +404,13 @@ export class Daemon {
     const committer = new LocalCommitter(group, writer, this.#epoch, { requireRoom })
     const context = buildContext(parts, this.#inner(engine, committer))
     const settings = this.#gatewaySettings(0, 1)
-    const gateway = await Gateway.start(context, settings, {
-      info: (message, fields) => {
-        this.#log.info(fields, message)
-      },
-      warn: (message, fields) => {
-        this.#log.warn(fields, message)
-      },
-      error: (message, fields) => {
-        this.#log.error(fields, message)
+    const log = (level: 'info' | 'warn' | 'error') => {
+      return (message: string, fields: Record<string, unknown>): void => {
+        this.#log[level](fields, message)
       }
-    })
+    }
+    const [info, warn, error] = [log('info'), log('warn'), log('error')]
+    const gateway = await Gateway.start(context, settings, { info, warn, error })
 
     return {
       committer,
