@@ -18,6 +18,7 @@ import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { ReadEpochs } from '../src/metadata/read-register.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
+import type { TrashContext } from '../src/objects/trash.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { VolumeDescription, VolumeSet } from '../src/storage/volume-set.ts'
 import type { Counters } from './counters.ts'
@@ -39,6 +40,7 @@ import { releaseRounds } from './release-rounds.ts'
 import { ReplicaPolicies } from './replica-policies.ts'
 import { Snapshots } from './snapshots.ts'
 import { Threads } from './threads.ts'
+import { trashRounds } from './trash-rounds.ts'
 import { VolumeAdministration } from './volume-administration.ts'
 import { VolumeList } from './volume-list.ts'
 import { VolumeWatch } from './volume-watch.ts'
@@ -168,6 +170,12 @@ export class Daemon {
     return required(this.#masterKeys)
   }
 
+  /** What the trash of the buckets is reached by. */
+  get trash(): TrashContext {
+    const metadata = required(this.#engine)
+    return { metadata, committer: this.serving.committer, now: Date.now }
+  }
+
   /** The access keys, opened: for their owner only, over the control socket. */
   get credentials(): CredentialCatalog {
     return new CredentialCatalog(required(this.#engine), this.store.keyring, this.#epoch)
@@ -284,6 +292,7 @@ export class Daemon {
     const maintenance = new Maintenance({ log, onFatal: this.#events.onFatal })
     const { lifecycleIntervalMs: intervalMs } = this.settings
     maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
+    maintenance.start(trashRounds({ metadata, committer, epoch: this.#epoch, log }))
     maintenance.start(releaseRounds({ metadata, committer, reads: this.#reads, log }))
     this.#snapshots = new Snapshots({
       metadata,

@@ -30,11 +30,19 @@ export interface BucketRecord {
   /** Replicas that what is written to it is to have, and the fewest of a write that is acknowledged; both zero: as its location has it. */
   replicaCount: number
   replicaCountMin: number
+  /** What becomes of objects that are deleted or replaced: gone, kept for a while, or gone with the promise that they never are kept. */
+  trashMode: 'off' | 'keep' | 'shred'
+  /** How long they are kept, or were last; zero if they never were. */
+  trashSeconds: number
+  /** Since when they are kept, milliseconds since the epoch; zero if they never were. */
+  trashSince: number
 }
 
 export const bucketIdSize = 12
 
 const stateCodes = { active: 0, deleting: 1 } as const
+
+const trashModes = ['off', 'keep', 'shred'] as const
 
 const timeIndexStates = ['none', 'building', 'ready', 'clearing'] as const
 
@@ -56,6 +64,9 @@ export function encodeBucketRecord(record: BucketRecord): Buffer {
   row.byte(timeIndexStates.indexOf(record.timeIndex))
   row.unsigned(record.replicaCount)
   row.unsigned(record.replicaCountMin)
+  row.byte(trashModes.indexOf(record.trashMode))
+  row.unsigned(record.trashSeconds)
+  row.unsigned(record.trashSince)
   return row.finish()
 }
 
@@ -71,7 +82,10 @@ export function decodeBucketRecord(bytes: Buffer): BucketRecord {
     hasCors: decodeFlag(row),
     timeIndex: decodeTimeIndexState(row),
     replicaCount: row.unsigned(),
-    replicaCountMin: row.unsigned()
+    replicaCountMin: row.unsigned(),
+    trashMode: decodeTrashMode(row),
+    trashSeconds: row.unsigned(),
+    trashSince: row.unsigned()
   }
   row.finish()
   if (!isReplicaPolicy(record)) throw row.corrupt('its least count of replicas is out of range')
@@ -90,6 +104,12 @@ function decodeTimeIndexState(row: RowReader): BucketRecord['timeIndex'] {
   const state = timeIndexStates[row.byte()]
   if (state === undefined) throw row.corrupt('the state of its time index is unknown')
   return state
+}
+
+function decodeTrashMode(row: RowReader): BucketRecord['trashMode'] {
+  const mode = trashModes[row.byte()]
+  if (mode === undefined) throw row.corrupt('what becomes of its objects is unknown')
+  return mode
 }
 
 function decodeFlag(row: RowReader): boolean {

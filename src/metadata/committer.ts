@@ -57,6 +57,9 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'buildTimeIndex',
   'clearTimeIndex',
   'applyLifecycle',
+  'expireTrash',
+  'restoreTrash',
+  'retireNewer',
   'setReplicas',
   'releaseDiscards'
 ])

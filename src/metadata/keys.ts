@@ -22,6 +22,9 @@
  *                                            an upload by the time when it was begun, milliseconds, big-endian
  *     "q" extent id (16)                     an extent that has fewer replicas than it is to have
  *     "j"                                    the journal position
+ *     "z" bucket id (12) removed (8) version id (16)
+ *                                            a deleted or replaced object that is kept: since when, milliseconds, big-endian
+ *     "y" bucket id (12)                     how much of that a bucket has
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -53,7 +56,9 @@ const kinds = {
   timeIndex: 't',
   uploadIndex: 'i',
   repair: 'q',
-  journalPosition: 'j'
+  journalPosition: 'j',
+  trash: 'z',
+  trashUsage: 'y'
 } as const
 
 export type RowKind = keyof typeof kinds
@@ -332,6 +337,56 @@ export function parseTimeIndexKey(rowKey: Buffer): {
     uploaded: Number(position.readBigUInt64BE(0)),
     key: position.subarray(8)
   }
+}
+
+/** Where an object is in the trash of its bucket. */
+export interface TrashPlace {
+  /** When it ceased to be the current one, milliseconds since the epoch. */
+  removed: number
+  /** 16 bytes. */
+  versionId: Buffer
+}
+
+const trashTailSize = 8 + 16
+
+export function trashKey(bucketId: Buffer, removed: number, versionId: Buffer): Buffer {
+  assert(versionId.length === 16)
+  const time = Buffer.alloc(8)
+  time.writeBigUInt64BE(BigInt(removed))
+  return Buffer.concat([ofBucket(kinds.trash, bucketId), time, versionId])
+}
+
+export function parseTrashKey(rowKey: Buffer): TrashPlace {
+  assert(rowKey.length === 1 + bucketIdSize + trashTailSize)
+  const tail = rowKey.subarray(1 + bucketIdSize)
+  return { removed: Number(tail.readBigUInt64BE(0)), versionId: tail.subarray(8) }
+}
+
+/** The trash of a bucket, or what came into it after one moment, or up to and with another. */
+export function trashRange(
+  bucketId: Buffer,
+  { removedAfter, removedMax }: { removedAfter?: number; removedMax?: number } = {}
+): Range {
+  const prefix = ofBucket(kinds.trash, bucketId)
+  const at = (time: number): Buffer =>
+    trashKey(bucketId, time, Buffer.alloc(16)).subarray(0, prefix.length + 8)
+  return {
+    gte: removedAfter === undefined ? prefix : at(removedAfter + 1),
+    lt: removedMax === undefined ? prefixEnd(prefix) : at(removedMax + 1)
+  }
+}
+
+export function trashUsageKey(bucketId: Buffer): Buffer {
+  return ofBucket(kinds.trashUsage, bucketId)
+}
+
+export function trashUsageRange(): Range {
+  return prefixRange(Buffer.from(kinds.trashUsage))
+}
+
+export function parseTrashUsageKey(rowKey: Buffer): Buffer {
+  assert(rowKey.length === 1 + bucketIdSize)
+  return rowKey.subarray(1)
 }
 
 export function extentKey(id: Buffer): Buffer {

@@ -16,6 +16,7 @@ import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
 import { addVolume, setVolumeState } from './mutations/volume.ts'
+import { expireTrash, restoreTrash, retireNewer, setBucketTrash } from './mutations/trash.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
 
@@ -50,6 +51,10 @@ const registry = {
   setBucketReplicas,
   beginKeyRotation,
   rewrapKeys,
+  setBucketTrash,
+  expireTrash,
+  restoreTrash,
+  retireNewer,
   finishKeyRotation,
   addVolume,
   setVolumeState

@@ -69,6 +69,23 @@ export interface ObjectRecord {
   isComposite?: true
   /** In the order in which they were given. */
   tags?: [name: string, value: string][]
+  /** Of a version that was brought back from the trash. */
+  restored?: Restored
+}
+
+export interface Restored {
+  /** When: since then it is the current one, milliseconds since the epoch. */
+  at: number
+  /** The moment that it was brought back from: of an undo; else `at`. */
+  asOf: number
+}
+
+/** When the version became the current one of its key. */
+export function currentSince({
+  uploaded,
+  restored
+}: Pick<ObjectRecord, 'uploaded' | 'restored'>): number {
+  return restored?.at ?? uploaded
 }
 
 const httpMetadataNames = [
@@ -225,14 +242,18 @@ export function readChecksums(row: RowReader): Checksums {
   return checksums
 }
 
-type Extensions = Pick<ObjectRecord, 'customerKeyMd5' | 'parts' | 'isComposite' | 'tags'>
+type Extensions = Pick<
+  ObjectRecord,
+  'customerKeyMd5' | 'parts' | 'isComposite' | 'tags' | 'restored'
+>
 
 /** In the order of their tags, which count from 1. */
 const extensionNames = [
   'customerKeyMd5',
   'parts',
   'isComposite',
-  'tags'
+  'tags',
+  'restored'
 ] as const satisfies readonly (keyof Extensions)[]
 
 function writeExtensions(row: RowWriter, record: Extensions): void {
@@ -251,6 +272,10 @@ function writeExtensions(row: RowWriter, record: Extensions): void {
         break
       case 'tags':
         writePairs(row, record.tags ?? [])
+        break
+      case 'restored':
+        row.unsigned(record.restored?.at ?? 0)
+        row.unsigned(record.restored?.asOf ?? 0)
         break
     }
   }
@@ -275,6 +300,9 @@ function readExtensions(row: RowReader): Extensions {
         break
       case 'tags':
         extensions.tags = readPairs(row)
+        break
+      case 'restored':
+        extensions.restored = { at: row.unsigned(), asOf: row.unsigned() }
         break
       case undefined:
         throw new R2dError(

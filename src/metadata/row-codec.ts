@@ -33,7 +33,9 @@ const schemas = {
   lifecycleProgress: 14,
   timeIndex: 15,
   repair: 16,
-  journalPosition: 20
+  journalPosition: 20,
+  trash: 21,
+  trashUsage: 22
 } as const
 
 export type SchemaName = keyof typeof schemas

@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto'
 import { newKey, wrapKey } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
 import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
+import type { Range } from '../metadata/engine.ts'
 import {
   bucketKey,
   bucketRange,
   locationKey,
   objectRange,
-  parseBucketKey
+  parseBucketKey,
+  trashRange
 } from '../metadata/keys.ts'
 import type { StorageClass } from '../metadata/object-record.ts'
 import type { StoreContext } from './context.ts'
@@ -68,7 +70,10 @@ async function createBucketOnce(
     hasCors: false,
     timeIndex: 'none',
     replicaCount: 0,
-    replicaCountMin: 0
+    replicaCountMin: 0,
+    trashMode: 'off',
+    trashSeconds: 0,
+    trashSince: 0
   }
   await committer.mutate('createBucket', { name, record, masterKeyId: masterKey.id })
 
@@ -109,27 +114,41 @@ async function deleteBucketOnce(context: StoreContext, name: string): Promise<vo
   const { buckets, committer, metadata } = context
   const { id } = (await buckets.open(name)).record
   // Seen without the mark first: two commits are too much for a bucket that is in use.
-  if (!(await isEmpty(context, id))) throw notEmpty(name)
+  await requireEmpty(context, name, id)
 
   await committer.mutate('markBucket', { name, id })
   const row = await metadata.get(bucketKey(name))
   if (row === undefined) throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
 
-  if (!(await isEmpty(context, id))) throw notEmpty(name)
+  await requireEmpty(context, name, id)
   await abortAllUploads(context, id)
   await committer.mutate('removeBucket', { name, id, version: row.version })
 }
 
-async function isEmpty({ metadata }: StoreContext, bucketId: Buffer): Promise<boolean> {
-  await using cursor = metadata.scan(objectRange(bucketId, Buffer.alloc(0)))
-
-  return (await cursor.read(1)).length === 0
+/** The objects first: one that is deleted meanwhile is in the trash by then. */
+async function requireEmpty(
+  { metadata }: StoreContext,
+  name: string,
+  bucketId: Buffer
+): Promise<void> {
+  if (await hasRows(metadata, objectRange(bucketId, Buffer.alloc(0)))) {
+    throw notEmpty(`Bucket ${name} is not empty`, 'Delete the objects in it first')
+  }
+  if (await hasRows(metadata, trashRange(bucketId))) {
+    throw notEmpty(
+      `Bucket ${name} is empty, but keeps deleted objects for a while`,
+      `Let go of those first: r2d trash empty ${name}`
+    )
+  }
 }
 
-function notEmpty(name: string): R2dError {
-  return new R2dError('R2D_BUCKET_NOT_EMPTY', `Bucket ${name} is not empty`, {
-    hint: 'Delete the objects in it first'
-  })
+async function hasRows(metadata: StoreContext['metadata'], range: Range): Promise<boolean> {
+  await using cursor = metadata.scan(range)
+  return (await cursor.read(1)).length > 0
+}
+
+function notEmpty(message: string, hint: string): R2dError {
+  return new R2dError('R2D_BUCKET_NOT_EMPTY', message, { hint })
 }
 
 function toBucketInfo(name: string, { created, location, storageClass }: BucketRecord): BucketInfo {

@@ -40,7 +40,7 @@ async function copyOnce(context: StoreContext, options: CopyOptions): Promise<Co
   const contentKey = openContentKey(sourceBucket, source, options.sourceCustomerKey)
   const { httpMetadata, customMetadata } = options.metadataOf?.(toObjectInfo(source)) ?? source
   requireMetadataSize(customMetadata)
-  const { customerKeyMd5: _, tags: __, ...kept } = source
+  const { customerKeyMd5: _, tags: __, restored: ___, ...kept } = source
   const now = context.now()
   const record: ObjectRecord = {
     ...kept,

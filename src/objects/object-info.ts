@@ -3,7 +3,7 @@
  */
 
 import { normalizeKey } from '../metadata/keys.ts'
-import type { ObjectRecord } from '../metadata/object-record.ts'
+import { currentSince, type ObjectRecord } from '../metadata/object-record.ts'
 import type { OpenBucket } from './bucket-catalog.ts'
 import type { ObjectInfo } from './store.ts'
 
@@ -30,6 +30,6 @@ export function toObjectInfo(
     parts: record.parts ?? [],
     customerKeyMd5,
     tags: record.tags ?? [],
-    expiration: bucket?.lifecycle?.expiration(normalizeKey(key), uploaded)
+    expiration: bucket?.lifecycle?.expiration(normalizeKey(key), currentSince(record))
   }
 }

@@ -7,6 +7,7 @@ import { decodeExtentRecord } from '../../src/metadata/extent-record.ts'
 import { decodeManifestPageRecord } from '../../src/metadata/manifest-page-record.ts'
 import type { Manifest } from '../../src/metadata/manifest.ts'
 import { decodeObjectRecord } from '../../src/metadata/object-record.ts'
+import { decodeTrashRecord } from '../../src/metadata/trash-record.ts'
 import { decodePartRecord } from '../../src/metadata/part-record.ts'
 
 export interface Counted {
@@ -30,6 +31,8 @@ export async function assertExactReferences(engine: Pick<Engine, 'scan'>): Promi
   const found = new Map<string, number>()
 
   for (const { value } of await rowsOf(engine, 'o')) referAll(decodeObjectRecord(value).manifest)
+  for (const { value } of await rowsOf(engine, 'z'))
+    referAll(decodeObjectRecord(decodeTrashRecord(value).object).manifest)
   for (const { value } of await rowsOf(engine, 'p')) referAll(decodePartRecord(value).manifest)
   const pages = await rowsOf(engine, 'm')
   for (const { key, value } of pages) {

@@ -6,11 +6,12 @@ import { encodeCorsRecord } from '../../src/metadata/cors-record.ts'
 import { encodeExtentRecord } from '../../src/metadata/extent-record.ts'
 import { encodeLifecycleProgress } from '../../src/metadata/lifecycle-progress-record.ts'
 import { encodeLifecycleRecord } from '../../src/metadata/lifecycle-record.ts'
-import { repairKey, timeIndexKey } from '../../src/metadata/keys.ts'
+import { repairKey, timeIndexKey, trashKey, trashUsageKey } from '../../src/metadata/keys.ts'
 import { encodeLocationRecord } from '../../src/metadata/location-record.ts'
 import { encodeObjectRecord } from '../../src/metadata/object-record.ts'
 import { encodeRepairRecord } from '../../src/metadata/repair-record.ts'
 import { encodeStoreRecord } from '../../src/metadata/store-record.ts'
+import { encodeTrashRecord, encodeTrashUsageRecord } from '../../src/metadata/trash-record.ts'
 import { encodeTimeIndexRecord } from '../../src/metadata/time-index-record.ts'
 import { encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
 
@@ -109,7 +110,10 @@ test('a bucket row has the bytes that docs/format.md gives', t => {
     hasCors: true,
     timeIndex: 'ready',
     replicaCount: 3,
-    replicaCountMin: 2
+    replicaCountMin: 2,
+    trashMode: 'keep',
+    trashSeconds: 300,
+    trashSince: 5
   })
 
   t.is(
@@ -124,7 +128,8 @@ test('a bucket row has the bytes that docs/format.md gives', t => {
       '00', // State: active.
       '01', // It has a CORS row.
       '02', // Time index: ready.
-      '0302' // Three replicas, two at least.
+      '0302', // Three replicas, two at least.
+      '01ac0205' // Kept for 300 seconds, since 5.
     ].join('')
   )
 })
@@ -180,6 +185,21 @@ test('a store row has the bytes that docs/format.md gives', t => {
   t.is(
     encodeStoreRecord({ ...record, next }).toString('hex'),
     head + '02' + keyBytes + '33'.repeat(8) + '016e' + '05'
+  )
+})
+
+test('trash rows have the bytes that docs/format.md gives', t => {
+  const key = trashKey(Buffer.alloc(12, 0x11), 0x0102, Buffer.alloc(16, 0x22))
+
+  t.is(key.toString('hex'), '7a' + '11'.repeat(12) + '0000000000000102' + '22'.repeat(16))
+  t.is(
+    encodeTrashRecord({ cause: 'replaced', object: Buffer.from('o') }).toString('hex'),
+    '1501' + '01' + '016f'
+  )
+  t.is(trashUsageKey(Buffer.alloc(12, 0x11)).toString('hex'), '79' + '11'.repeat(12))
+  t.is(
+    encodeTrashUsageRecord({ bucket: 'b', objects: 300, bytes: 5 }).toString('hex'),
+    '1601' + '0162' + 'ac02' + '05'
   )
 })
 

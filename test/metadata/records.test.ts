@@ -50,6 +50,12 @@ import {
 } from '../../src/metadata/object-record.ts'
 import { decodePartRecord, encodePartRecord } from '../../src/metadata/part-record.ts'
 import { decodeRepairRecord, encodeRepairRecord } from '../../src/metadata/repair-record.ts'
+import {
+  decodeTrashRecord,
+  decodeTrashUsageRecord,
+  encodeTrashRecord,
+  encodeTrashUsageRecord
+} from '../../src/metadata/trash-record.ts'
 import { decodeStoreRecord, encodeStoreRecord } from '../../src/metadata/store-record.ts'
 import { decodeUploadRecord, encodeUploadRecord } from '../../src/metadata/upload-record.ts'
 import { decodeVolumeRecord, encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
@@ -115,7 +121,8 @@ const rarely = {
   customerKeyMd5: bytes(16),
   parts: fc.array(partRun, { maxLength: 3 }),
   isComposite: fc.constant(true as const),
-  tags
+  tags,
+  restored: fc.record({ at: fc.nat(), asOf: fc.nat() }, plain)
 }
 const object: fc.Arbitrary<ObjectRecord> = manifest.chain(value =>
   fc.record(
@@ -165,7 +172,10 @@ const bucket: fc.Arbitrary<BucketRecord> = fc
         wrappedKey: bytes(48),
         state: fc.constantFrom('active' as const, 'deleting' as const),
         hasCors: fc.boolean(),
-        timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing')
+        timeIndex: fc.constantFrom('none', 'building', 'ready', 'clearing'),
+        trashMode: fc.constantFrom('off', 'keep', 'shred'),
+        trashSeconds: fc.nat(),
+        trashSince: time
       },
       plain
     ),
@@ -226,6 +236,21 @@ const codec =
 const storeKey = fc.record({ id: bytes(8), check: someBytes, since: time }, plain)
 
 const codecs: AnyCodec[] = [
+  codec({
+    name: 'trash',
+    records: fc.record(
+      { cause: fc.constantFrom('deleted', 'replaced', 'expired', 'undone'), object: someBytes },
+      plain
+    ),
+    encode: encodeTrashRecord,
+    decode: decodeTrashRecord
+  }),
+  codec({
+    name: 'trashUsage',
+    records: fc.record({ bucket: text, objects: fc.nat(), bytes: fc.nat() }, plain),
+    encode: encodeTrashUsageRecord,
+    decode: decodeTrashUsageRecord
+  }),
   codec({
     name: 'object',
     records: object,

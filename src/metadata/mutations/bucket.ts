@@ -15,7 +15,14 @@ import {
   type BucketRecord
 } from '../bucket-record.ts'
 import type { Version, Versioned } from '../engine.ts'
-import { bucketKey, corsKey, lifecycleKey, lifecycleProgressKey, locationKey } from '../keys.ts'
+import {
+  bucketKey,
+  corsKey,
+  lifecycleKey,
+  lifecycleProgressKey,
+  locationKey,
+  trashUsageKey
+} from '../keys.ts'
 import { defaultLifecycle, encodeLifecycleRecord } from '../lifecycle-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { requireMasterKey } from './master-key.ts'
@@ -79,6 +86,7 @@ export async function removeBucket(
 
   transaction.delete(bucketKey(name))
   if (record.hasCors) transaction.delete(corsKey(id))
+  transaction.delete(trashUsageKey(id))
   transaction.delete(lifecycleKey(id))
   // The index of an empty bucket is empty, if it is in step. Otherwise the progress row is how its rest is found.
   if (isIndexed(record)) transaction.delete(lifecycleProgressKey(id))

@@ -1,14 +1,16 @@
 /**
- * DeleteObject and DeleteObjects: the rows go, and with them the only wrapped keys of their content.
+ * DeleteObject and DeleteObjects: the rows go, and with them the only wrapped keys of their content, unless the bucket keeps
+ * them for a while.
  */
 
 import type { BucketRecord } from '../bucket-record.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
-import { discard } from './discard.ts'
+import type { TrashCause } from '../trash-record.ts'
 import { requireBucket } from './require-bucket.ts'
 import { reindex } from './time-index.ts'
+import { retire } from './trash.ts'
 
 export interface DeleteObjects {
   bucket: string
@@ -43,18 +45,23 @@ export async function deleteObjects(
     if (object === undefined) continue
     seen.add(place)
 
-    removeObject(transaction, bucket, { rowKey, object, now })
+    await removeObject(transaction, bucket, { rowKey, object, cause: 'deleted', now })
   }
   return refused
 }
 
 /** Takes an object that was read in this transaction out of its bucket. */
-export function removeObject(
+export async function removeObject(
   transaction: Transaction,
   bucket: BucketRecord,
-  { rowKey, object, now }: { rowKey: Buffer; object: ObjectRecord; now: number }
-): void {
-  discard(transaction, object.versionId, object.manifest, now)
+  {
+    rowKey,
+    object,
+    cause,
+    now
+  }: { rowKey: Buffer; object: ObjectRecord; cause: TrashCause; now: number }
+): Promise<void> {
+  await retire(transaction, bucket, { object, cause, now })
   reindex(transaction, bucket, { rowKey, before: object, after: undefined })
   transaction.delete(rowKey)
 }

@@ -6,9 +6,9 @@ import { R2dError } from '../../errors.ts'
 import { decodeObjectRecord, type ObjectRecord } from '../object-record.ts'
 import { evaluate, type Precondition } from '../precondition.ts'
 import type { Transaction } from '../transaction.ts'
-import { discard } from './discard.ts'
 import { requireBucket } from './require-bucket.ts'
 import { reindex } from './time-index.ts'
+import { retire } from './trash.ts'
 
 /** Where an object goes, and what its arrival depends on. */
 export interface Destination {
@@ -38,7 +38,8 @@ export async function replaceObject(
     throw new R2dError('R2D_TOO_MANY_WRITES', 'The key was written less than a second ago')
   }
 
-  if (current !== undefined) discard(transaction, current.versionId, current.manifest, now)
+  if (current !== undefined)
+    await retire(transaction, bucket, { object: current, cause: 'replaced', now })
   reindex(transaction, bucket, {
     rowKey,
     before: current,

@@ -24,7 +24,12 @@ import {
   type LifecycleProgress
 } from '../lifecycle-progress-record.ts'
 import { decodeLifecycleRecord, isSameCondition, needsTimeIndex } from '../lifecycle-record.ts'
-import { decodeObjectRecord, encodeObjectRecord, type ObjectRecord } from '../object-record.ts'
+import {
+  currentSince,
+  decodeObjectRecord,
+  encodeObjectRecord,
+  type ObjectRecord
+} from '../object-record.ts'
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 import { removeObject } from './delete-objects.ts'
@@ -73,8 +78,7 @@ export async function buildTimeIndex(
       unreadable.push(rowKey)
       continue
     }
-    const { uploaded } = object
-    const indexKey = timeIndexKey(step.bucketId, uploaded, parseObjectKey(rowKey).key)
+    const indexKey = timeIndexKey(step.bucketId, currentSince(object), parseObjectKey(rowKey).key)
     transaction.put(indexKey, encodeTimeIndexRecord())
   }
   putProgress(transaction, step, { ...progress, built: parseObjectKey(last).key })
@@ -151,10 +155,11 @@ export async function applyLifecycle(
     const object = row && decodeIfWhole(row.value)
     if (row !== undefined && object === undefined) unreadable.push(rowKey)
     // Deleted or replaced since it was seen: what is there now is younger, and has its own place in the index.
-    if (object?.uploaded !== uploaded) continue
+    if (object === undefined || currentSince(object) !== uploaded) continue
 
     if (index < step.expire.length) {
-      removeObject(transaction, record, { rowKey, object, now: step.now })
+      const { now } = step
+      await removeObject(transaction, record, { rowKey, object, cause: 'expired', now })
       expired++
     } else if (object.storageClass === 'STANDARD') {
       const value = encodeObjectRecord({ ...object, storageClass: 'STANDARD_IA' })

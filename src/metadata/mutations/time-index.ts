@@ -1,5 +1,6 @@
 /**
- * The time index: a row for each object of a bucket that has lifecycle rules for objects, ordered by upload time.
+ * The time index: a row for each object of a bucket that has lifecycle rules for objects, ordered by upload time; one that was brought back
+ * from the trash counts from then.
  *
  * The commit that changes an object changes its index row with it, from the moment at which the bucket's row says that
  * the index is being built. So objects are found by their age without a look at those that are younger.
@@ -7,11 +8,11 @@
 
 import { isIndexed, type BucketRecord } from '../bucket-record.ts'
 import { parseObjectKey, timeIndexKey } from '../keys.ts'
-import type { ObjectRecord } from '../object-record.ts'
+import { currentSince, type ObjectRecord } from '../object-record.ts'
 import { encodeTimeIndexRecord } from '../time-index-record.ts'
 import type { Transaction } from '../transaction.ts'
 
-type Dated = Pick<ObjectRecord, 'uploaded'>
+type Dated = Pick<ObjectRecord, 'uploaded' | 'restored'>
 
 export interface IndexChange {
   /** The object's. */
@@ -30,9 +31,9 @@ export function reindex(
   if (!isIndexed(bucket)) return
 
   const { bucketId, key } = parseObjectKey(rowKey)
-  if (before !== undefined) transaction.delete(timeIndexKey(bucketId, before.uploaded, key))
+  if (before !== undefined) transaction.delete(timeIndexKey(bucketId, currentSince(before), key))
   // Behind it: within one millisecond both are the same row.
   if (after !== undefined) {
-    transaction.put(timeIndexKey(bucketId, after().uploaded, key), encodeTimeIndexRecord())
+    transaction.put(timeIndexKey(bucketId, currentSince(after()), key), encodeTimeIndexRecord())
   }
 }
