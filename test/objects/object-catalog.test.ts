@@ -28,7 +28,10 @@ const bucket: OpenBucket = {
     hasCors: false,
     timeIndex: 'none',
     replicaCount: 0,
-    replicaCountMin: 0
+    replicaCountMin: 0,
+    trashMode: 'off',
+    trashSeconds: 0,
+    trashSince: 0
   },
   key: Buffer.alloc(32),
   policy: { location: 'here', replicaCount: 1, replicaCountMin: 1, replicaTarget: 0 },
