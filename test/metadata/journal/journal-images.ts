@@ -24,9 +24,9 @@ import { readContents, rebuildRows, type Rebuilt } from '../../../src/metadata/j
 import { writeSnapshot } from '../../../src/metadata/journal/snapshot-writer.ts'
 import { createVolume } from '../../../src/storage/superblock.ts'
 import { VolumeSet, type VolumeDescription } from '../../../src/storage/volume-set.ts'
-import { MemoryEngine } from '../../crash-images/memory-engine.ts'
-import { Random } from '../../crash-images/random.ts'
-import { SimulatedDisk } from '../../crash-images/simulated-disk.ts'
+import { MemoryEngine } from '../../simulation/memory-engine.ts'
+import { Random } from '../../simulation/random.ts'
+import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 
 const storeId = Buffer.alloc(16, 3)
 const keyring = Keyring.of(Buffer.alloc(32, 7))

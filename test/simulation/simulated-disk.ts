@@ -150,6 +150,18 @@ export class SimulatedDisk implements FileSystem {
     }
   }
 
+  /** The file ends early, durably. */
+  cut(path: string, length: number): void {
+    const file = this.#file(path)
+    file.live = file.live.subarray(0, length)
+    file.durable = file.durable.subarray(0, length)
+  }
+
+  /** The file is gone, durably; who has it open has it still. */
+  lose(path: string): void {
+    this.#names.delete(path)
+  }
+
   lengthOf(path: string): number {
     return this.#file(path).live.length
   }
