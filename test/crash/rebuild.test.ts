@@ -10,7 +10,7 @@ import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
-import { Random } from '../crash-images/random.ts'
+import { Random } from '../simulation/random.ts'
 import { environmentOf, makeDaemonHome, removeHome, root } from '../daemon/daemon-process.ts'
 import { runKillRounds } from './kill-rounds.ts'
 

@@ -18,6 +18,7 @@ import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
 import type { Store } from '../../src/objects/store.ts'
 import { ExtentWriter } from '../../src/storage/extent-writer.ts'
+import type { VolumeSet } from '../../src/storage/volume-set.ts'
 
 export type EngineName = 'rocksdb' | 'classic-level'
 
@@ -27,6 +28,7 @@ export interface TestStore {
   home: string
   faults: FaultReport[]
   reads: ReadEpochs
+  volumes: VolumeSet
   close: () => Promise<void>
 }
 
@@ -114,7 +116,7 @@ export async function openStoreOn({
     await context.hashers.close()
     await engine[Symbol.asyncDispose]()
   }
-  return { store: createObjectStore(context), context, home: path, faults, reads, close }
+  return { store: createObjectStore(context), context, home: path, faults, reads, volumes, close }
 }
 
 export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerator<Buffer> {

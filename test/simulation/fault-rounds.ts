@@ -6,14 +6,8 @@
 // finds two good replicas of everything.
 
 import assert from 'node:assert/strict'
-import { openStore } from '../../daemon/open-store.ts'
-import { openVolumes } from '../../daemon/parts.ts'
 import { R2dError } from '../../src/errors.ts'
 import { repairExtent } from '../../src/maintenance/repair-extent.ts'
-import { LocalCommitter } from '../../src/metadata/committer.ts'
-import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
-import { GroupCommitter } from '../../src/metadata/group-committer.ts'
-import { ExtentWriter } from '../../src/storage/extent-writer.ts'
 import { openStoreOn, type TestStore } from '../objects/open-store.ts'
 import { History } from './history.ts'
 import { MemoryEngine } from './memory-engine.ts'
@@ -106,8 +100,8 @@ async function runRound(round: Round): Promise<void> {
   }
   await open.close()
 
-  await repairAll(round)
   const reopened = await openStoreOn({ ...home, engine, files: disk })
+  await repairAll(reopened, figures)
   await history.verify(reopened.store, bucket)
   await history.settle(reopened.store, bucket)
   assert.deepEqual(reopened.faults, [], 'all replicas that were read are right again')
@@ -166,32 +160,15 @@ function hurt({ disk, random, kind }: Round, victim: string, count: () => void):
 }
 
 /** Afterwards every replica of every extent is right. */
-async function repairAll({ disk, engine, figures }: Round): Promise<void> {
-  const opened = await openStore({
-    engine,
-    volumesPath: `${home.path}/volumes`,
-    keySource: {
-      read: () => Promise.resolve([home.masterKey]),
-      make: () => Promise.resolve(home.masterKey)
-    },
-    now: Date.now(),
-    files: disk
-  })
-  const description = { volumes: opened.volumes, storeId: opened.record.id, volumeFreeMin: 1 }
-  const volumes = await openVolumes(description, () => undefined, disk)
-  const group = new GroupCommitter(engine)
-  const writer = new ExtentWriter({ volumes })
-  const committer = new LocalCommitter(group, writer, new ConfigurationEpoch())
-  const work = { metadata: engine, committer, volumes, writer }
-
+async function repairAll({ context, volumes }: TestStore, figures: FaultFigures): Promise<void> {
+  const { metadata, committer, writer } = context
   for (const wanted of ['repaired', 'whole']) {
-    await using cursor = engine.scan({ gte: Buffer.from('e'), lt: Buffer.from('f') })
+    await using cursor = metadata.scan({ gte: Buffer.from('e'), lt: Buffer.from('f') })
     for (const { key } of await cursor.read(1_000_000)) {
+      const work = { metadata, committer, volumes, writer }
       const outcome = await repairExtent(work, key.subarray(1))
       assert(outcome?.kind === 'whole' || outcome?.kind === wanted, JSON.stringify(outcome))
       if (outcome.kind === 'repaired') figures.repaired++
     }
   }
-  await group.close()
-  await writer.close()
 }
