@@ -16,7 +16,7 @@ export default class VolumeRm extends R2dCommand {
   static override enableJsonFlag = true
   static override args = volumeArgs
   static override flags = {
-    force: Flags.boolean({ description: 'Its disk is gone for good', default: false }),
+    force: Flags.boolean({ description: 'Its disk is gone for good' }),
     'accept-loss': { ...acceptLossFlag, dependsOn: ['force'] }
   }
 
