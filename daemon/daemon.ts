@@ -448,7 +448,7 @@ export class Daemon {
       thread: n,
       host,
       port,
-      sharesPort: threadCount > 1,
+      threadCount,
       socketPath: socketPath(n),
       domains,
       compat,

@@ -14,6 +14,7 @@ import { CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import type { StoreContext } from '../src/objects/context.ts'
 import type { ExtentReader } from '../src/storage/extent-reader.ts'
+import { connectionLimit } from './connection-limit.ts'
 import { zeroCounters, type Counters } from './counters.ts'
 import type { GatewaySettings } from './thread-messages.ts'
 
@@ -55,7 +56,7 @@ export class Gateway {
     settings: GatewaySettings,
     log: GatewayLog
   ): Promise<Gateway> {
-    const { host, port, sharesPort, socketPath, domains, compat } = settings
+    const { host, port, threadCount, socketPath, domains, compat } = settings
     const counters = zeroCounters()
     const sockets = new Set<Socket>()
     const store = createObjectStore(context)
@@ -66,6 +67,7 @@ export class Gateway {
         credentials,
         access,
         log,
+        connectionCountMax: connectionLimit(threadCount),
         // What comes by the socket is r2d's own command line, which is not what is tested for production.
         compat: access === 'local' ? 'r2' : compat,
         hostSuffixes: domains
@@ -75,7 +77,7 @@ export class Gateway {
     }
 
     const endpoint = open('signed')
-    endpoint.listen({ host, port, reusePort: sharesPort })
+    endpoint.listen({ host, port, reusePort: threadCount > 1 })
     await once(endpoint, 'listening')
 
     const local = open('local')

@@ -37,8 +37,8 @@ export interface GatewaySettings {
   host: string
   /** 0 for the first thread means any free port; it reports which. */
   port: number
-  /** Whether other threads listen on the same port. */
-  sharesPort: boolean
+  /** Gateways that share the port. */
+  threadCount: number
   /** The unix socket of this thread. */
   socketPath: string
   /** Host names under which buckets are found as subdomains. */

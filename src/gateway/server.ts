@@ -38,8 +38,6 @@ const headTimeoutMs = 30_000
 const idleTimeoutMs = 120_000
 /** Between requests of a connection, milliseconds; clients' pools keep theirs for less. */
 const keepAliveTimeoutMs = 75_000
-/** Of one listener. Each costs a descriptor: the data files are not to be short of them. */
-const connectionCountMax = 4096
 /** How often heads that take too long are looked for, milliseconds. */
 const headCheckIntervalMs = 5_000
 /** Of a body that is refused: read and dropped up to so much, so that the client comes to read the answer. */
@@ -62,6 +60,8 @@ export interface GatewayOptions {
   /** Under which buckets are host names, such as `localhost`. */
   hostSuffixes: readonly string[]
   compat: Compat
+  /** One more is closed at once. Each costs a descriptor: the data files are not to be short of them. */
+  connectionCountMax: number
   log: GatewayLog
   /** Milliseconds since the epoch. */
   now?: () => number
@@ -82,7 +82,7 @@ export function createGateway(options: GatewayOptions): Server {
     noDelay: true
   })
   server.setTimeout(idleTimeoutMs)
-  server.maxConnections = connectionCountMax
+  server.maxConnections = options.connectionCountMax
   // One more is enough to see that there are too many.
   server.maxHeadersCount = headerCountMax + 1
   // A client that has sent all it wants to send may say so, and still gets its answer.

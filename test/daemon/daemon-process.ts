@@ -40,13 +40,15 @@ export class DaemonProcess {
   /** Resolves when the control socket answers; rejects with the output if the process ends before. */
   static async start(
     home: string,
-    environment: Record<string, string> = {}
+    environment: Record<string, string> = {},
+    { descriptorCount }: { descriptorCount?: number } = {}
   ): Promise<DaemonProcess> {
-    const child = spawn(
-      process.execPath,
-      ['--enable-source-maps', join(root, 'bin/r2d'), 'daemon', 'start', '--foreground'],
-      { env: environmentOf(home, environment), stdio: ['ignore', 'pipe', 'pipe'] }
-    )
+    const args = ['--enable-source-maps', join(root, 'bin/r2d'), 'daemon', 'start', '--foreground']
+    const limit = descriptorCount === undefined ? '' : `ulimit -n ${descriptorCount}; `
+    const child = spawn('sh', ['-c', `${limit}exec "$0" "$@"`, process.execPath, ...args], {
+      env: environmentOf(home, environment),
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()))

@@ -30,7 +30,7 @@ test('a committer and a gateway that die under load are replaced, and what was a
   const settings = [0, 1].map(n => ({
     host: '127.0.0.1',
     port: 0,
-    sharesPort: true,
+    threadCount: 2,
     socketPath: socketPath(n),
     domains: [],
     thread: n,
