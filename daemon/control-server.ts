@@ -12,6 +12,7 @@ import type {
   NewAccessKeyDocument,
   PassphraseDocument,
   PresignDocument,
+  RepairStatus,
   Status
 } from '../src/control/protocol.ts'
 import { R2dError } from '../src/errors.ts'
@@ -137,12 +138,18 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
       total: volume.total,
       faults: faults.ofVolume(volume.number)
     })),
+    repair: readRepair(daemon),
     counters: { ...serving.counters(), volumeFaults: faults.count },
     faults: faults.latest.map(({ time, ...fault }) => ({
       time: new Date(time).toISOString(),
       ...fault
     }))
   }
+}
+
+function readRepair({ integrity: { repairs } }: Daemon): RepairStatus {
+  const { secondsLeft, ...figures } = repairs.figures
+  return { ...figures, ...(secondsLeft === undefined ? {} : { secondsLeft }) }
 }
 
 async function readCredentials({ daemon }: ControlOptions): Promise<CredentialDocument[]> {

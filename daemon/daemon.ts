@@ -9,7 +9,6 @@ import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
 import type { Compat } from '../src/gateway/compat.ts'
-import { nodeFiles } from '../src/file.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
@@ -25,6 +24,7 @@ import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { requireFreePort } from './free-port.ts'
 import { Gateway } from './gateway.ts'
+import { Integrity } from './integrity.ts'
 import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
 import type { BackgroundWorker } from './background-worker.ts'
@@ -39,6 +39,7 @@ import type { FaultReport, GatewaySettings, SharedParts } from './thread-message
 import { releaseRounds } from './release-rounds.ts'
 import { ReplicaPolicies } from './replica-policies.ts'
 import { Snapshots } from './snapshots.ts'
+import { syncNames } from './sync-names.ts'
 import { Threads } from './threads.ts'
 import { trashRounds } from './trash-rounds.ts'
 import { VolumeAdministration } from './volume-administration.ts'
@@ -61,6 +62,10 @@ export interface DaemonSettings {
   keySource: KeySource
   stopTimeoutMs: number
   lifecycleIntervalMs: number
+  /** Bytes a second. */
+  repairRate: number
+  /** From a volume's failure on. */
+  repairDelayMs: number
   /** Bytes that are left free on each volume. */
   volumeFreeMin: number
   /** Whether commits go to a journal on the volumes, too. */
@@ -120,6 +125,7 @@ export class Daemon {
   #maintenance: Maintenance | undefined
   #snapshots: Snapshots | undefined
   #snapshotWorker: BackgroundWorker | undefined
+  #integrity: Integrity | undefined
   #masterKeys: MasterKeys | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, events: DaemonEvents) {
@@ -185,6 +191,10 @@ export class Daemon {
     return required(this.#policies)
   }
 
+  get integrity(): Integrity {
+    return required(this.#integrity)
+  }
+
   get administration(): VolumeAdministration {
     return required(this.#administration)
   }
@@ -199,6 +209,7 @@ export class Daemon {
     await this.#administration?.stop()
     await this.#watch?.stop()
     await this.#maintenance?.stop()
+    await this.#integrity?.close()
     await this.#masterKeys?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
     try {
@@ -265,6 +276,7 @@ export class Daemon {
     const { metadataPath, volumesPath, runPath } = this.settings
     const onChange = (): void => {
       this.#takeSnapshotSoon()
+      this.#integrity?.wake()
     }
     this.#policies = new ReplicaPolicies({ metadata, committer, onChange })
     this.#administration = new VolumeAdministration({
@@ -303,6 +315,10 @@ export class Daemon {
       log
     })
     this.#snapshotWorker = maintenance.start(this.#snapshots.work)
+    const { repairRate: bytesPerSecond, repairDelayMs: failedDelayMs } = this.settings
+    const paces = { bytesPerSecond, failedDelayMs }
+    const parts = { metadata, committer, volumes: this.volumes, maintenance, log }
+    this.#integrity = new Integrity({ ...parts, ...paces })
     return maintenance
   }
 
@@ -467,15 +483,8 @@ export class Daemon {
     this.faults.add(fault)
     this.#watch?.report(fault)
     if (fault.kind === 'write') this.#takeSnapshotSoon()
+    this.#integrity?.report(fault)
     this.#log.warn({ ...fault }, 'a volume failed an operation')
-  }
-}
-
-/** The names of the store's directories are as durable as what is in them: up to the home's own. */
-async function syncNames({ metadataPath, volumesPath }: DaemonSettings): Promise<void> {
-  const home = dirname(volumesPath)
-  for (const path of [metadataPath, dirname(metadataPath), volumesPath, home, dirname(home)]) {
-    await nodeFiles.syncDirectory(path)
   }
 }
 

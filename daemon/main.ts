@@ -197,6 +197,8 @@ async function toSettings(
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
     metadataReserve: config.metadata.reserve * 1024 * 1024,
     volumeFreeMin: config.volumes.reserve * 1024 * 1024,
+    repairRate: config.repair.rate * 1024 * 1024,
+    repairDelayMs: config.repair.delay * 1000,
     lifecycleIntervalMs: config.lifecycle.interval * 1000,
     hasJournal: config.metadata.journal === 'on',
     snapshotIntervalMs: config.metadata.snapshotInterval * 1000,

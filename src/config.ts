@@ -36,6 +36,12 @@ export interface Config {
     /** MiB that are left free on each. */
     reserve: number
   }
+  repair: {
+    /** MiB a second that repair reads. */
+    rate: number
+    /** Seconds that a volume has failed before its extents are copied elsewhere. */
+    delay: number
+  }
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
@@ -139,6 +145,22 @@ export const settings = [
     read: value => readNumber(value, 1, 1_048_576)
   },
   {
+    key: 'repair.rate',
+    variable: 'R2D_REPAIR_RATE',
+    description: 'MiB a second that repair reads of the replicas that it copies',
+    default: 64,
+    allowed: 'a number of MiB from 1 to 1048576',
+    read: value => readNumber(value, 1, 1_048_576)
+  },
+  {
+    key: 'repair.delay',
+    variable: 'R2D_REPAIR_DELAY',
+    description: 'Seconds that a volume has failed before what is on it is copied elsewhere',
+    default: 60,
+    allowed: 'a number of seconds from 0 to 604800',
+    read: value => readNumber(value, 0, 604_800)
+  },
+  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -226,6 +248,7 @@ export function loadConfig(
     },
     lifecycle: { interval: Number(value('lifecycle.interval')) },
     volumes: { reserve: Number(value('volumes.reserve')) },
+    repair: { rate: Number(value('repair.rate')), delay: Number(value('repair.delay')) },
     // Each was compared with what is allowed when it was read.
     metadata: {
       engine: value('metadata.engine') as Config['metadata']['engine'],

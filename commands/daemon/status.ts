@@ -1,6 +1,6 @@
 import { formatSeconds, formatSize } from '../../src/cli/quantity.ts'
 import { R2dCommand } from '../../src/cli/r2d-command.ts'
-import type { Status } from '../../src/control/protocol.ts'
+import type { RepairStatus, Status } from '../../src/control/protocol.ts'
 
 export default class DaemonStatus extends R2dCommand {
   static override summary = 'Show the daemon, its volumes, and what went wrong on them'
@@ -32,6 +32,7 @@ export default class DaemonStatus extends R2dCommand {
           `${formatSize(counters.received)} in, ${formatSize(counters.sent)} out`
       ],
       ['cache', `${counters.cacheHits} hits, ${counters.cacheMisses} misses`],
+      ['repair', describeRepair(status.repair)],
       ...status.locations.map(({ name, replicaCount, replicaCountMin }) => [
         'location',
         `${name}, ${replicaCount} replicas, at least ${replicaCountMin}`
@@ -51,4 +52,14 @@ export default class DaemonStatus extends R2dCommand {
     for (const [name = '', value = ''] of lines) this.log(`${name.padEnd(11)}${value}`)
     return status
   }
+}
+
+function describeRepair(repair: RepairStatus): string {
+  const { extents, bytes, lost, rate, secondsLeft, repairedExtents } = repair
+  const repaired = `${repairedExtents} repaired since the start`
+  if (extents === 0) return `every extent is whole, ${repaired}`
+
+  const when = secondsLeft === undefined ? 'waiting' : `whole in ${formatSeconds(secondsLeft)}`
+  const missing = `${extents} extents lack ${formatSize(bytes)}, ${formatSize(rate)}/s, ${when}`
+  return `${missing}; ${lost} cannot be read anywhere; ${repaired}`
 }

@@ -55,8 +55,26 @@ export interface Status {
     cacheMisses: number
     volumeFaults: number
   }
+  repair: RepairStatus
   /** Newest last. */
   faults: FaultStatus[]
+}
+
+export interface RepairStatus {
+  /** Extents that are known not to be whole, and the bytes that are to be copied for them. */
+  extents: number
+  bytes: number
+  /** Of those that were looked at last, the ones of which no replica is right. */
+  lost: number
+  /** Extents that reads met a bad replica of, and that are not looked at yet. */
+  queued: number
+  /** Since the start: extents that were made whole, and bytes copied. */
+  repairedExtents: number
+  repairedBytes: number
+  /** Bytes a second, of late. */
+  rate: number
+  /** Until all are whole; absent where that is not to be foreseen. */
+  secondsLeft?: number
 }
 
 export interface VolumeStatus {

@@ -13,19 +13,21 @@ import assert from 'node:assert/strict'
 import type { Committer } from '../metadata/committer.ts'
 import type { Engine } from '../metadata/engine.ts'
 import { decodeExtentRecord, isSameReplicas, type ExtentRecord } from '../metadata/extent-record.ts'
-import { extentKey, locationKey } from '../metadata/keys.ts'
-import { decodeLocationRecord } from '../metadata/location-record.ts'
+import { extentKey } from '../metadata/keys.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
-import { readRecord } from '../storage/record-reader.ts'
+import { readRecord, recordSize } from '../storage/record-reader.ts'
 import type { Replica } from '../storage/replica.ts'
 import type { EncodedRecord } from '../storage/segment-writer.ts'
 import type { Volume, VolumeSet } from '../storage/volume-set.ts'
+import { isHome, isVoid, locationOf, readTargets, targetOf } from './replica-standing.ts'
 
 export interface RepairWork {
-  metadata: Pick<Engine, 'get'>
+  metadata: Pick<Engine, 'get' | 'scan'>
   committer: Pick<Committer, 'mutate'>
   volumes: VolumeSet
   writer: Pick<ExtentWriter, 'copy'>
+  /** Resolves when so many bytes of a replica may be read; at once, if it is left out. */
+  take?: (bytes: number) => Promise<void>
 }
 
 /** What became of an extent. Bytes are those of records that were copied. */
@@ -41,10 +43,10 @@ export type RepairOutcome =
   | { kind: 'lost'; reasons: string[] }
 
 /**
- * How a replica stands. `leaving`: on a volume that it is not to stay on, whether it can be read there or not; `void`:
- * on one that is gone for good.
+ * How a replica stands. `passing`: on a volume that it is not to stay on, whether it can be read there or not; `void`:
+ * on one whose content counts for nothing.
  */
-type Standing = 'right' | 'damaged' | 'leaving' | 'void'
+type Standing = 'right' | 'damaged' | 'passing' | 'void'
 
 interface Verdict {
   replica: Replica
@@ -84,13 +86,14 @@ async function repairRow(
   extentId: Buffer,
   row: ExtentRecord
 ): Promise<RepairOutcome | undefined> {
-  const { verdicts, record } = await examine(work.volumes, extentId, row)
+  const { verdicts, record } = await examine(work, extentId, row)
   if (record === undefined) {
     return { kind: 'lost', reasons: verdicts.map(({ reason = 'its volume is gone' }) => reason) }
   }
 
-  const location = locationOf(verdicts)
-  const target = await targetOf(work, row, location)
+  const location = locationOf(work.volumes, row)
+  assert(location !== undefined, 'A record was read, so one of the volumes is there')
+  const target = targetOf(row, location, await readTargets(work.metadata))
   const right = verdicts.filter(({ standing }) => standing === 'right')
   const wanted = Math.max(0, target - right.length)
   const copies = wanted === 0 ? [] : await copy(work, verdicts, record, { location, wanted })
@@ -100,11 +103,8 @@ async function repairRow(
   const to = [...replicas, ...copies]
   const copied = { copied: copies.length, bytes: copies.length * record.size }
   if (!isSameReplicas(row.replicas, to)) {
-    const result = await work.committer.mutate('setReplicas', {
-      extentId,
-      from: row.replicas,
-      to
-    })
+    const set = { extentId, from: row.replicas, to, isWhole: missing === 0 }
+    const result = await work.committer.mutate('setReplicas', set)
     if (result === 'gone') return { kind: 'gone' }
     if (result === 'changed') return undefined
   } else if (missing === 0) {
@@ -119,7 +119,7 @@ async function repairRow(
  * only matter while nothing else is right: a disk that is failing or leaving is not read for more than that.
  */
 async function examine(
-  volumes: VolumeSet,
+  { volumes, take }: RepairWork,
   extentId: Buffer,
   { size, replicas }: ExtentRecord
 ): Promise<Examination> {
@@ -131,6 +131,7 @@ async function examine(
   }))
   let source: EncodedRecord | undefined
   const read = async (verdict: Verdict, volume: Volume): Promise<boolean> => {
+    await take?.(recordSize(size))
     const { record, reason } = await readRecord(
       volumes.files,
       volume.path,
@@ -144,40 +145,20 @@ async function examine(
 
   for (const verdict of verdicts) {
     const { volume } = verdict
-    if (volume !== undefined && isHome(volume)) {
+    if (volume === undefined || isVoid(volume)) continue
+    if (isHome(volume)) {
       verdict.standing = (await read(verdict, volume)) ? 'right' : 'damaged'
     }
   }
   for (const verdict of verdicts) {
     const { volume } = verdict
-    if (volume !== undefined && !isHome(volume)) {
-      verdict.standing = 'leaving'
+    if (volume === undefined || isVoid(volume)) continue
+    if (!isHome(volume)) {
+      verdict.standing = 'passing'
       if (source === undefined) await read(verdict, volume)
     }
   }
   return { verdicts, record: source }
-}
-
-/** Whether a replica on it counts. */
-function isHome({ state }: Volume): boolean {
-  return state === 'active' || state === 'full'
-}
-
-/** Where an extent is: a bucket's location never changes, so that all its replicas are in one. */
-function locationOf(verdicts: readonly Verdict[]): string {
-  const known = verdicts.find(({ volume }) => volume !== undefined)
-  assert(known?.volume !== undefined, 'A record was read, so one of the volumes is there')
-  return known.volume.location
-}
-
-async function targetOf(
-  { metadata }: RepairWork,
-  { replicaTarget, replicas }: ExtentRecord,
-  location: string
-): Promise<number> {
-  if (replicaTarget > 0) return replicaTarget
-  const row = await metadata.get(locationKey(location))
-  return row === undefined ? replicas.length : decodeLocationRecord(row.value).replicaCount
 }
 
 /** On volumes that the extent is not on, as far as there are any; then on those where its replica is damaged. */

@@ -61,7 +61,9 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'restoreTrash',
   'retireNewer',
   'setReplicas',
-  'releaseDiscards'
+  'releaseDiscards',
+  'settleRepair',
+  'noteRepairs'
 ])
 
 /** Those that add to the metadata: others change a row, or free space. */

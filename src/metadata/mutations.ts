@@ -10,8 +10,8 @@ import { createCredential, removeCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
 import { releaseDiscards } from './mutations/release.ts'
-import { setReplicas } from './mutations/set-replicas.ts'
 import { beginKeyRotation, finishKeyRotation, rewrapKeys } from './mutations/master-key.ts'
+import { noteRepairs, setReplicas, settleRepair } from './mutations/repair.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
@@ -45,6 +45,8 @@ const registry = {
   applyLifecycle,
   setReplicas,
   releaseDiscards,
+  settleRepair,
+  noteRepairs,
   createCredential,
   removeCredential,
   setLocationReplicas,

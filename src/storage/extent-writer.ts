@@ -87,11 +87,11 @@ export class ExtentWriter {
   async copy(record: EncodedRecord, { location, count, taken }: CopyPlan): Promise<Replica[]> {
     const volumes = await this.#volumes.inLocation(location)
     const done: { volume: Volume; replica: Replica }[] = []
+    const tried = [...taken]
     while (done.length < count) {
-      const used = [...taken, ...done.map(({ volume }) => volume)]
-      const chosen = place(volumes, count - done.length, used, this.#random)
+      const chosen = place(volumes, count - done.length, tried, this.#random)
       if (chosen.length === 0) break
-      // A volume that failed is no longer active, so that each round has fewer to choose from.
+      tried.push(...chosen)
       for (const copied of await Promise.all(chosen.map(volume => this.#append(volume, record)))) {
         if (copied !== undefined) done.push(copied)
       }

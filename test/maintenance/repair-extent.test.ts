@@ -71,7 +71,10 @@ test('whatever is damaged, an extent with one right replica ends with all right;
       const outcome = await repairExtent(store.work, made.extent.id)
 
       store.files.faults = {}
-      for (const volume of volumes.all()) volume.state = 'active'
+      for (const volume of volumes.all()) {
+        volume.state = 'active'
+        volume.condition = 'good'
+      }
       if (right.length === 0) {
         assert.equal(outcome?.kind, 'lost')
         assert.deepEqual(await store.engine.get(extentKey(made.extent.id)), before)
