@@ -40,8 +40,8 @@ const assembly = Buffer.allocUnsafeSlow(frameSize)
 export class ExtentCutter {
   /** Bytes of plaintext in a full extent, asked for at each frame: it becomes less while an extent fills, too. */
   readonly #extentSize: () => number
-  #id = newId()
-  #key = newKey()
+  /** Of the extent that fills; there is none before its first frame. */
+  #open: { id: Buffer; key: Buffer } | undefined
   #frames: Buffer[] = []
   /** Bytes of plaintext in `#frames`. */
   #sealedSize = 0
@@ -84,7 +84,9 @@ export class ExtentCutter {
 
   #seal(isLast: boolean): void {
     assert(this.#pendingSize > 0)
-    const context = { key: this.#key, extentId: this.#id, index: this.#frames.length, isLast }
+    this.#open ??= { id: newId(), key: newKey() }
+    const { id: extentId, key } = this.#open
+    const context = { key, extentId, index: this.#frames.length, isLast }
     const plaintext = this.#assemble()
     const spare = plaintext.length === frameSize ? spareFrames.pop() : undefined
     this.#frames.push(sealFrame(plaintext, context, spare))
@@ -107,10 +109,10 @@ export class ExtentCutter {
   }
 
   #take(): CutExtent {
-    const extent = { id: this.#id, size: this.#sealedSize, frames: this.#frames }
-    const cut = { extent, key: this.#key }
-    this.#id = newId()
-    this.#key = newKey()
+    assert(this.#open !== undefined)
+    const { id, key } = this.#open
+    const cut = { extent: { id, size: this.#sealedSize, frames: this.#frames }, key }
+    this.#open = undefined
     this.#frames = []
     this.#sealedSize = 0
     return cut

@@ -12,7 +12,7 @@ import type { Checksums } from '../metadata/object-record.ts'
 import type { PlacementPolicy } from '../storage/extent-writer.ts'
 import type { BodyHash, FilledFrame } from './body-hash.ts'
 import type { StoreContext } from './context.ts'
-import { Digests } from './digests.ts'
+import { Digests, digestsOf } from './digests.ts'
 import { ExtentCutter, type CutExtent } from './extent-cutter.ts'
 import { ExtentWrites, writeShare, type StoredExtent } from './extent-writes.ts'
 import type { SharedFrames } from './shared-frames.ts'
@@ -96,18 +96,22 @@ interface Receiver {
 class InlineReceiver implements Receiver {
   readonly #cutter: ExtentCutter
   readonly #writes: ExtentWrites
-  readonly #digests: Digests
+  readonly #names: readonly DigestName[]
+  /** The first piece, for as long as there is no other: most small bodies have one. */
+  #only: Buffer | undefined
+  #digests: Digests | undefined
 
   constructor(cutter: ExtentCutter, writes: ExtentWrites, names: readonly DigestName[]) {
     this.#cutter = cutter
     this.#writes = writes
-    this.#digests = new Digests(names)
+    this.#names = names
   }
 
   take(chunk: Uint8Array): Promise<void> | undefined {
-    this.#digests.update(chunk)
     // The cutter keeps it until a frame is full.
-    const cuts = [...this.#cutter.write(Buffer.from(chunk))]
+    const piece = Buffer.from(chunk)
+    this.#digest(piece)
+    const cuts = [...this.#cutter.write(piece)]
     return cuts.length === 0 ? undefined : this.#writes.startAll(cuts)
   }
 
@@ -117,11 +121,24 @@ class InlineReceiver implements Receiver {
   }
 
   finish(): Promise<Checksums> {
-    return Promise.resolve(this.#digests.finish())
+    const only = this.#only ?? Buffer.alloc(0)
+    return Promise.resolve(this.#digests?.finish() ?? digestsOf(this.#names, only))
   }
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  #digest(piece: Buffer): void {
+    if (this.#digests === undefined) {
+      if (this.#only === undefined) {
+        this.#only = piece
+        return
+      }
+      this.#digests = new Digests(this.#names)
+      this.#digests.update(this.#only)
+    }
+    this.#digests.update(piece)
   }
 }
 
