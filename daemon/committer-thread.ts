@@ -13,6 +13,7 @@ import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { MetadataSpace } from '../src/metadata/metadata-space.ts'
 import { ObjectSequences } from '../src/metadata/object-sequences.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import { collectWhenIdle } from './idle-collection.ts'
 import { openJournaled } from './journal.ts'
 import { noticeFull } from './notice-full.ts'
 import { openEngine, openVolumes, receiveVolumes } from './parts.ts'
@@ -72,6 +73,7 @@ parent.on('message', (message: ToWorker) => {
       break
   }
 })
+collectWhenIdle()
 tell({ kind: 'ready', port: 0 })
 
 async function setVolumes({ id, volumes: list }: VolumesMessage): Promise<void> {

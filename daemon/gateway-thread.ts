@@ -7,6 +7,7 @@ import { PortCommitter } from '../src/metadata/committer-port.ts'
 import { MetadataSpace } from '../src/metadata/metadata-space.ts'
 import { Gateway } from './gateway.ts'
 import type { VolumeSet } from '../src/storage/volume-set.ts'
+import { collectWhenIdle } from './idle-collection.ts'
 import { buildContext, openEngine, openVolumes, receiveVolumes } from './parts.ts'
 import type {
   FaultReport,
@@ -78,6 +79,7 @@ const gateway = await Gateway.start(context, settings, {
 const interval = setInterval(() => {
   tell({ kind: 'counters', counters: gateway.counters })
 }, countersIntervalMs)
+collectWhenIdle()
 tell({ kind: 'ready', port: gateway.port })
 
 async function setVolumes({ id, volumes: list }: VolumesMessage): Promise<void> {

@@ -13,6 +13,7 @@ import type { Home } from '../src/home.ts'
 import { isRocksDbAvailable } from '../src/metadata/rocksdb.ts'
 import { version } from '../src/version.ts'
 import { startControlServer } from './control-server.ts'
+import { collectWhenIdle } from './idle-collection.ts'
 import { openKeySource, takeKeyVariables } from './key-source.ts'
 import { Daemon, type DaemonSettings } from './daemon.ts'
 import { terminalLog } from './terminal-log.ts'
@@ -38,6 +39,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   })
   const keySource = openKeySource(home, config.key.command, takeKeyVariables())
   makeDirectories(home)
+  collectWhenIdle()
 
   const log = openLog(config.log.level)
   const fatal = Promise.withResolvers<number>()

@@ -1,0 +1,44 @@
+/**
+ * Gives memory back when a thread has come to rest: V8 collects when a heap has grown, and one that rests does not grow, so that
+ * what a burst of work left would stay for ever.
+ *
+ * A thread that did next to nothing since it was last looked at, and has taken notable memory since it last collected, is made to
+ * collect: once for each time that it comes to rest.
+ */
+
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
+import { memoryUsage } from 'node:process'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** How often a thread looks at itself, milliseconds. */
+const intervalMs = 2_000
+/** The share of the time that a resting thread may be busy. */
+const busyMax = 0.02
+/** Bytes, in the heap and held by what is in it: less is not worth the time. */
+const growthMin = 8 * 1024 * 1024
+
+/** Of the thread that calls it, for as long as that lives; keeps nothing alive. */
+export function collectWhenIdle(): void {
+  // There is no other way to the collector: contexts that are made after this have it.
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  let collected = 0
+  let before: EventLoopUtilization = performance.eventLoopUtilization()
+
+  setInterval(() => {
+    const now = performance.eventLoopUtilization()
+    const { utilization } = performance.eventLoopUtilization(now, before)
+    before = now
+    if (utilization > busyMax || heldBytes() < collected + growthMin) return
+
+    collect()
+    collected = heldBytes()
+  }, intervalMs).unref()
+}
+
+function heldBytes(): number {
+  const { heapTotal, external } = memoryUsage()
+
+  return heapTotal + external
+}
