@@ -71,7 +71,7 @@ export async function* notedPages(
   }
 }
 
-/** Those without a repair row whose row names fewer volumes that count than they are to have. */
+/** Those without a repair row whose row names fewer volumes that count than they are to have, or one that leaves. */
 export async function* lackingPages(
   metadata: Reads,
   counting: Counting,
@@ -81,7 +81,8 @@ export async function* lackingPages(
     const lacking = page.flatMap(({ id, record }): RepairCandidate[] => {
       const left = countedOf(record, counting)
       const bytes = bytesOf(record, counting, left)
-      return bytes === 0 ? [] : [{ extentId: id, left, bytes, queued: undefined }]
+      if (bytes === 0 && !isOutOfPlace(record, counting)) return []
+      return [{ extentId: id, left, bytes, queued: undefined }]
     })
     if (lacking.length === 0) {
       yield lacking
@@ -94,6 +95,11 @@ export async function* lackingPages(
 
 function countedOf({ replicas }: ExtentRecord, { isCounted }: Counting): number {
   return replicas.filter(({ volume }) => isCounted(volume)).length
+}
+
+/** Whether a replica is to go though enough others count: what is on a volume that leaves is not to be named any more. */
+function isOutOfPlace({ replicas }: ExtentRecord, { volumes }: Counting): boolean {
+  return replicas.some(({ volume }) => volumes.byNumber(volume)?.recorded !== 'active')
 }
 
 function bytesOf(record: ExtentRecord, { volumes, targets }: Counting, left: number): number {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { VolumeClient } from '../../src/control/volume-client.ts'
 import type { VolumeDocument } from '../../src/control/volume-protocol.ts'
@@ -177,6 +177,36 @@ test('a volume that is drained gets nothing new, and is not taken out while an e
     t.is((await get(`before-${n}`)).toString(), `before-${n}`)
     t.is((await get(`after-${n}`)).toString(), `after-${n}`)
   }
+})
+
+test('a volume is emptied and taken out, whatever number of replicas there is of what is on it', async t => {
+  const serving = await serve(t)
+  const { volumes, put, get, home } = serving
+  const policy = { name: 'local', replicaCountMin: 2 }
+  const all = { bucket: 'bucket', replicaCount: 1, replicaCountMin: 1 }
+  for (let n = 0; n < 10; n++) assert.equal(await put(`two-${n}`), 200)
+  await volumes.setLocation({ ...policy, replicaCount: 3 })
+  for (let n = 0; n < 10; n++) assert.equal(await put(`three-${n}`), 200)
+  await volumes.setLocation({ ...policy, replicaCount: 2 })
+  await volumes.setBucketReplicas(all)
+  for (let n = 0; n < 10; n++) assert.equal(await put(`one-${n}`, Buffer.alloc(2_000_000, n)), 200)
+
+  await volumes.drain(1)
+  const deadline = performance.now() + 60_000
+  while ((await volumes.info(1)).extents > 0) {
+    assert(performance.now() < deadline, 'Volume 1 does not get empty')
+    await delay(20)
+  }
+  const order = { number: 1, isForced: false, acceptsLoss: false }
+  t.is((await volumes.remove(order)).state, 'removed')
+  t.is((await volumes.remove(order)).state, 'removed')
+  await rm(join(home, 'volumes', 'volume-1'), { recursive: true })
+  for (let n = 0; n < 10; n++) {
+    t.is((await get(`two-${n}`)).toString(), `two-${n}`)
+    t.is((await get(`three-${n}`)).toString(), `three-${n}`)
+    t.true((await get(`one-${n}`)).equals(Buffer.alloc(2_000_000, n)))
+  }
+  assert.equal(await put('after'), 200)
 })
 
 test('a volume that fails a write is left by all threads, and used again once it is in order', async t => {

@@ -47,7 +47,9 @@ export async function setReplicas(
 
   const added = to.filter(({ volume }) => !from.some(replica => replica.volume === volume))
   // A volume that is on its way out since the copy was made is not to be named: another takes it.
-  if ((await admitReplicas(transaction, added)).admitted.length < added.length) return 'changed'
+  // A copy on a volume that began to be emptied meanwhile would stay behind.
+  const { admitted, mayStay } = await admitReplicas(transaction, added)
+  if (admitted.length < added.length || !mayStay) return 'changed'
 
   const noted = await transaction.get(repairKey(extentId))
   if (noted !== undefined && (isWhole || record === undefined)) {
