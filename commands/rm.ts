@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline/promises'
 import { Args, Flags } from '@oclif/core'
 import { formatRemote, parseObject, parseRemote } from '../src/cli/address.ts'
+import { isConfirmed } from '../src/cli/confirm.ts'
 import { formatSize } from '../src/cli/quantity.ts'
 import { R2dCommand } from '../src/cli/r2d-command.ts'
 import type { ObjectClient } from '../src/control/object-client.ts'
-import { R2dError } from '../src/errors.ts'
 import { pageCountMax } from '../src/limits.ts'
 
 interface Removed {
@@ -72,21 +71,11 @@ export default class Rm extends R2dCommand {
       return { deleted: 0, bytes }
     }
 
-    if (isAsked && keys.length > 0) await this.confirm(`Delete ${what}?`)
+    if (isAsked && keys.length > 0 && !(await isConfirmed(`Delete ${what}?`))) this.exit(1)
     for (let first = 0; first < keys.length; first += pageCountMax) {
       await client.delete(bucket, keys.slice(first, first + pageCountMax))
     }
     this.say(`Deleted ${what}`)
     return { deleted: keys.length, bytes }
-  }
-
-  private async confirm(question: string): Promise<void> {
-    if (!process.stdin.isTTY) {
-      throw new R2dError('R2D_INVALID_CONFIG', question, { hint: 'Say so with --yes' })
-    }
-    const terminal = createInterface({ input: process.stdin, output: process.stderr })
-    const answer = await terminal.question(`${question} [y/N] `)
-    terminal.close()
-    if (!/^y(?:es)?$/i.test(answer.trim())) this.exit(1)
   }
 }

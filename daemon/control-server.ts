@@ -20,6 +20,7 @@ import { presign } from '../src/gateway/auth/presign.ts'
 import { createCredential, type Credential } from '../src/objects/credential-catalog.ts'
 import { version } from '../src/version.ts'
 import type { Daemon } from './daemon.ts'
+import { answerTrash } from './trash-control.ts'
 import { answerVolumes } from './volume-control.ts'
 
 const documentSizeMax = 64 * 1024
@@ -102,7 +103,10 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return changePassphrase(options, parsePassphrases(await readDocument(request)))
   }
 
-  const answer = await answerVolumes(options.daemon, what, () => readDocument(request))
+  const read = (): Promise<unknown> => readDocument(request)
+  const answer =
+    (await answerVolumes(options.daemon, what, read)) ??
+    (await answerTrash(options.daemon.trash, what, read))
   if (answer !== undefined) return answer
   throw new R2dError('R2D_UNSUPPORTED_FORMAT', `The daemon has no ${request.url ?? ''}`, {
     hint: 'Restart the daemon if it is of another release than this program'

@@ -2,6 +2,7 @@ import { Args } from '@oclif/core'
 import { parseRemote } from '../../src/cli/address.ts'
 import { formatSize } from '../../src/cli/quantity.ts'
 import { R2dCommand } from '../../src/cli/r2d-command.ts'
+import { TrashClient } from '../../src/control/trash-client.ts'
 import { R2dError } from '../../src/errors.ts'
 
 interface Info {
@@ -10,6 +11,8 @@ interface Info {
   location: string
   objects: number
   bytes: number
+  /** Kept of what was deleted. */
+  trash: { objects: number; bytes: number }
 }
 
 export default class BucketInfo extends R2dCommand {
@@ -31,7 +34,11 @@ export default class BucketInfo extends R2dCommand {
       if (found === undefined) {
         throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
       }
-      const info: Info = { name, created: found.created, location, objects: 0, bytes: 0 }
+      const { objects: kept, bytes: keptBytes } = await new TrashClient(this.home(flags)).policy(
+        name
+      )
+      const trash = { objects: kept, bytes: keptBytes }
+      const info: Info = { name, created: found.created, location, objects: 0, bytes: 0, trash }
       for await (const { objects } of client.list(name, { prefix: '', delimiter: '' })) {
         info.objects += objects.length
         info.bytes += objects.reduce((sum, { size }) => sum + size, 0)
@@ -42,6 +49,8 @@ export default class BucketInfo extends R2dCommand {
       this.log(`location    ${info.location}`)
       this.log(`objects     ${info.objects}`)
       this.log(`size        ${formatSize(info.bytes)} (${info.bytes} bytes)`)
+      if (kept > 0)
+        this.log(`trash       ${kept} objects, ${formatSize(keptBytes)} (${keptBytes} bytes)`)
       return info
     } finally {
       client.close()
