@@ -126,6 +126,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
     region: 'auto',
     engine: settings.engine,
     metadataDisk: daemon.disk.space,
+    journal: { isOn: settings.hasJournal, snapshots: daemon.snapshots.status },
     threads: serving.threadCount,
     threadsReplaced: serving.restartCount(),
     sockets: serving.socketPaths,

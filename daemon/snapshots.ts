@@ -101,6 +101,7 @@ export class Snapshots {
       const snapshot = await this.#write(key, signal)
       const pruned = await prune(places, { ...source, keys: [...keys, key] }, snapshot)
       this.#newest = snapshot
+      this.#failed = undefined
       this.#done = wanted
       this.#leftBefore = left
       const { number, rows, bytes, copies } = snapshot

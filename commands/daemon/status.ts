@@ -25,6 +25,7 @@ export default class DaemonStatus extends R2dCommand {
         `${status.engine}, ${formatSize(status.metadataDisk.free)} of ${formatSize(status.metadataDisk.total)} free` +
           (status.metadataDisk.isShort ? ': writes are refused' : '')
       ],
+      ['journal', describeJournal(status.journal)],
       ['threads', `${status.threads} gateways, ${status.threadsReplaced} replaced`],
       [
         'requests',
@@ -62,4 +63,14 @@ function describeRepair(repair: RepairStatus): string {
   const when = secondsLeft === undefined ? 'waiting' : `whole in ${formatSeconds(secondsLeft)}`
   const missing = `${extents} extents lack ${formatSize(bytes)}, ${formatSize(rate)}/s, ${when}`
   return `${missing}; ${lost} cannot be read anywhere; ${repaired}`
+}
+
+function describeJournal({ isOn, snapshots: { newest, failed } }: Status['journal']): string {
+  const state = isOn ? 'every commit' : 'off'
+  const snapshot =
+    newest === undefined
+      ? 'no snapshot'
+      : `snapshot of ${newest.time}, ${newest.rows} rows, on volumes ${newest.copies.map(({ volume }) => volume).join(', ')}`
+
+  return `${state}; ${snapshot}${failed === undefined ? '' : ` (the last one failed: ${failed.message})`}`
 }

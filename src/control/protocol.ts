@@ -37,6 +37,8 @@ export interface Status {
   engine: string
   /** The disk of the metadata, bytes; `isShort`: writes are refused. */
   metadataDisk: { free: number; total: number; isShort: boolean }
+  /** What the volumes have of the metadata. */
+  journal: { isOn: boolean; snapshots: SnapshotsDocument }
   /** Gateway threads, and how many threads have been replaced since the start. */
   threads: number
   threadsReplaced: number

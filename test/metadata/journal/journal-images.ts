@@ -28,8 +28,8 @@ import { MemoryEngine } from '../../simulation/memory-engine.ts'
 import { Random } from '../../simulation/random.ts'
 import { SimulatedDisk } from '../../simulation/simulated-disk.ts'
 
-const storeId = Buffer.alloc(16, 3)
-const keyring = Keyring.of(Buffer.alloc(32, 7))
+export const storeId = Buffer.alloc(16, 3)
+export const keyring = Keyring.of(Buffer.alloc(32, 7))
 const masterKeys = [keyring.current.key]
 const location = 'here'
 const commitCount = 60
