@@ -95,6 +95,14 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return createAccessKey(options, parseAccessKey(await readDocument(request)))
     case 'POST /v1/access-keys/revoke':
       return revokeAccessKey(options, parseAccessKeyId(await readDocument(request)))
+    case 'GET /v1/scrub':
+      return options.daemon.integrity.scrubStatus()
+    case 'POST /v1/scrub/start':
+      return options.daemon.integrity.orderScrub('start')
+    case 'POST /v1/scrub/pause':
+      return options.daemon.integrity.orderScrub('pause')
+    case 'POST /v1/scrub/resume':
+      return options.daemon.integrity.orderScrub('resume')
     case 'GET /v1/key':
       return options.daemon.masterKeys.status()
     case 'POST /v1/key/rotate':
@@ -144,6 +152,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
       faults: faults.ofVolume(volume.number)
     })),
     repair: readRepair(daemon),
+    scrub: await daemon.integrity.scrubStatus(),
     counters: { ...serving.counters(), volumeFaults: faults.count },
     faults: faults.latest.map(({ time, ...fault }) => ({
       time: new Date(time).toISOString(),

@@ -63,6 +63,10 @@ export interface DaemonSettings {
   stopTimeoutMs: number
   lifecycleIntervalMs: number
   /** Bytes a second. */
+  scrubRate: number
+  /** From the start of one round to that of the next; 0: only when it is asked for. */
+  scrubPeriodMs: number
+  /** Bytes a second. */
   repairRate: number
   /** From a volume's failure on. */
   repairDelayMs: number
@@ -317,8 +321,10 @@ export class Daemon {
     this.#snapshotWorker = maintenance.start(this.#snapshots.work)
     const { repairRate: bytesPerSecond, repairDelayMs: failedDelayMs } = this.settings
     const paces = { bytesPerSecond, failedDelayMs }
+    const { scrubRate, scrubPeriodMs } = this.settings
     const parts = { metadata, committer, volumes: this.volumes, maintenance, log }
-    this.#integrity = new Integrity({ ...parts, ...paces })
+    const scrub = { bytesPerSecond: scrubRate, periodMs: scrubPeriodMs }
+    this.#integrity = new Integrity({ ...parts, ...paces, scrub, onFault: this.#report })
     return maintenance
   }
 

@@ -1,20 +1,27 @@
 /**
- * What keeps replicas whole, in the main thread: repair, and what wakes it.
+ * What keeps replicas whole, in the main thread: repair, scrub, and what wakes them.
  */
 
+import { Scrub, type ScrubFigures, type ScrubOptions } from '../src/maintenance/scrub.ts'
 import { Repairs, type RepairsOptions } from '../src/maintenance/repairs.ts'
 import type { Logger } from 'pino'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { BackgroundWorker } from './background-worker.ts'
 import type { Maintenance } from './maintenance.ts'
+import type { ScrubStatus } from '../src/control/protocol.ts'
+import { toReport } from './parts.ts'
 import type { FaultReport } from './thread-messages.ts'
 
 /** A round that finds nothing is a few seeks, milliseconds. */
 const repairIntervalMs = 5_000
+/** How often it is looked whether a round of scrub is due, milliseconds. */
+const scrubIntervalMs = 60_000
 
 export type IntegrityOptions = Omit<RepairsOptions, 'writer' | 'now' | 'onLost'> & {
   log: Logger
   maintenance: Maintenance
+  scrub: Pick<ScrubOptions, 'bytesPerSecond' | 'periodMs'>
+  onFault: (fault: FaultReport) => void
 }
 
 export class Integrity {
@@ -22,8 +29,10 @@ export class Integrity {
   readonly #log: Logger
   readonly #writer: ExtentWriter
   readonly #repairWorker: BackgroundWorker
+  readonly #scrubWorker: BackgroundWorker
+  readonly #scrub: Promise<Scrub>
 
-  constructor({ log, maintenance, ...options }: IntegrityOptions) {
+  constructor({ log, maintenance, scrub, onFault, ...options }: IntegrityOptions) {
     this.#log = log
     this.#writer = new ExtentWriter({ volumes: options.volumes })
     this.repairs = new Repairs({
@@ -39,6 +48,25 @@ export class Integrity {
     })
     const round = (signal: AbortSignal): Promise<void> => this.#repair(signal)
     this.#repairWorker = maintenance.start({ name: 'repair', intervalMs: repairIntervalMs, round })
+    this.#scrub = Scrub.open({
+      ...options,
+      ...scrub,
+      now: Date.now,
+      onFault: fault => {
+        onFault(toReport(fault))
+      },
+      onNoted: () => {
+        this.repairs.expect()
+        this.wake()
+      }
+    })
+    // Its failure is met by the round, and by whoever asks.
+    this.#scrub.catch(() => undefined)
+    this.#scrubWorker = maintenance.start({
+      name: 'scrub',
+      intervalMs: scrubIntervalMs,
+      round: async signal => (await this.#scrub).round(signal)
+    })
     this.repairs.queue.onAdd = () => {
       this.wake()
     }
@@ -55,6 +83,17 @@ export class Integrity {
       this.repairs.queue.add(Buffer.from(extentId, 'hex'))
   }
 
+  async scrubStatus(): Promise<ScrubStatus> {
+    return toStatus((await this.#scrub).figures)
+  }
+
+  async orderScrub(order: 'start' | 'pause' | 'resume'): Promise<ScrubStatus> {
+    const scrub = await this.#scrub
+    await scrub[order]()
+    this.#scrubWorker.wake()
+    return toStatus(scrub.figures)
+  }
+
   /** Once the workers have stopped. */
   close(): Promise<void> {
     return this.#writer.close()
@@ -68,5 +107,14 @@ export class Integrity {
     if (extents === 0) return
     const bytes = repairedBytes - before.repairedBytes
     this.#log.info({ extents, bytes, left: left.extents }, 'extents were made whole')
+  }
+}
+
+function toStatus({ started, finished, ...figures }: ScrubFigures): ScrubStatus {
+  const time = (ms: number): string => new Date(ms).toISOString()
+  return {
+    ...figures,
+    ...(started === 0 ? {} : { started: time(started) }),
+    ...(finished === 0 ? {} : { finished: time(finished) })
   }
 }

@@ -199,6 +199,8 @@ async function toSettings(
     stopTimeoutMs: config.gateway.stopTimeout * 1000,
     metadataReserve: config.metadata.reserve * 1024 * 1024,
     volumeFreeMin: config.volumes.reserve * 1024 * 1024,
+    scrubRate: config.scrub.rate * 1024 * 1024,
+    scrubPeriodMs: config.scrub.period * 86_400_000,
     repairRate: config.repair.rate * 1024 * 1024,
     repairDelayMs: config.repair.delay * 1000,
     lifecycleIntervalMs: config.lifecycle.interval * 1000,

@@ -42,6 +42,12 @@ export interface Config {
     /** Seconds that a volume has failed before its extents are copied elsewhere. */
     delay: number
   }
+  scrub: {
+    /** MiB a second that it reads. */
+    rate: number
+    /** Days from the start of a round to that of the next; 0: only when it is asked for. */
+    period: number
+  }
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
@@ -161,6 +167,22 @@ export const settings = [
     read: value => readNumber(value, 0, 604_800)
   },
   {
+    key: 'scrub.rate',
+    variable: 'R2D_SCRUB_RATE',
+    description: 'MiB a second that scrub reads',
+    default: 32,
+    allowed: 'a number of MiB from 1 to 1048576',
+    read: value => readNumber(value, 1, 1_048_576)
+  },
+  {
+    key: 'scrub.period',
+    variable: 'R2D_SCRUB_PERIOD',
+    description: 'Days from one scrub to the next; 0 is only when it is asked for',
+    default: 30,
+    allowed: 'a number of days from 0 to 3650',
+    read: value => readNumber(value, 0, 3650)
+  },
+  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -248,6 +270,7 @@ export function loadConfig(
     },
     lifecycle: { interval: Number(value('lifecycle.interval')) },
     volumes: { reserve: Number(value('volumes.reserve')) },
+    scrub: { rate: Number(value('scrub.rate')), period: Number(value('scrub.period')) },
     repair: { rate: Number(value('repair.rate')), delay: Number(value('repair.delay')) },
     // Each was compared with what is allowed when it was read.
     metadata: {

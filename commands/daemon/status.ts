@@ -1,4 +1,5 @@
 import { formatSeconds, formatSize } from '../../src/cli/quantity.ts'
+import { scrubLine } from '../../src/cli/scrub-line.ts'
 import { R2dCommand } from '../../src/cli/r2d-command.ts'
 import type { RepairStatus, Status } from '../../src/control/protocol.ts'
 
@@ -34,6 +35,7 @@ export default class DaemonStatus extends R2dCommand {
       ],
       ['cache', `${counters.cacheHits} hits, ${counters.cacheMisses} misses`],
       ['repair', describeRepair(status.repair)],
+      ['scrub', scrubLine(status.scrub)],
       ...status.locations.map(({ name, replicaCount, replicaCountMin }) => [
         'location',
         `${name}, ${replicaCount} replicas, at least ${replicaCountMin}`

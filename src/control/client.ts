@@ -15,6 +15,7 @@ import type {
   NewAccessKeyDocument,
   PassphraseDocument,
   PresignDocument,
+  ScrubStatus,
   SnapshotsDocument,
   Status
 } from './protocol.ts'
@@ -68,6 +69,14 @@ export class ControlClient {
   /** Refused by every thread on return. */
   async revokeAccessKey(accessKeyId: string): Promise<void> {
     await this.#ask('POST', '/v1/access-keys/revoke', { accessKeyId })
+  }
+
+  scrub(): Promise<ScrubStatus> {
+    return this.#ask<ScrubStatus>('GET', '/v1/scrub')
+  }
+
+  orderScrub(order: 'start' | 'pause' | 'resume'): Promise<ScrubStatus> {
+    return this.#ask<ScrubStatus>('POST', `/v1/scrub/${order}`, {})
   }
 
   key(): Promise<KeyStatus> {

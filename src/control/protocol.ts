@@ -18,6 +18,9 @@
  *     POST /v1/key/rotate      -> KeyStatus     answered once the rotation is begun
  *     POST /v1/key/passphrase  PassphraseDocument -> KeyStatus
  *
+ *     GET  /v1/scrub           -> ScrubStatus
+ *     POST /v1/scrub/start     -> ScrubStatus   likewise pause, resume
+ *
  * Volumes, locations and replicas: volume-protocol.ts.
  *
  * Objects and buckets have the sockets that `Status.sockets` lists: S3 itself, without signatures.
@@ -58,8 +61,27 @@ export interface Status {
     volumeFaults: number
   }
   repair: RepairStatus
+  scrub: ScrubStatus
   /** Newest last. */
   faults: FaultStatus[]
+}
+
+export interface ScrubStatus {
+  state: 'running' | 'paused' | 'done'
+  /** Of the round, ISO 8601; absent before the first, or while it is not over. */
+  started?: string
+  finished?: string
+  segmentsDone: number
+  /** When the round began. */
+  segmentCount: number
+  /** Verified in this round. */
+  bytes: number
+  /** Found in this round, in dead bytes, too. */
+  damages: number
+  /** Extents that were queued for repair in this round. */
+  noted: number
+  /** Bytes a second, of late. */
+  rate: number
 }
 
 export interface RepairStatus {

@@ -63,7 +63,8 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'setReplicas',
   'releaseDiscards',
   'settleRepair',
-  'noteRepairs'
+  'noteRepairs',
+  'advanceScrub'
 ])
 
 /** Those that add to the metadata: others change a row, or free space. */

@@ -25,6 +25,7 @@
  *     "z" bucket id (12) removed (8) version id (16)
  *                                            a deleted or replaced object that is kept: since when, milliseconds, big-endian
  *     "y" bucket id (12)                     how much of that a bucket has
+ *     "x"                                    how far scrub has come
  *     0x00                                   the engine's own: the number of the last commit
  *
  * Rows order by unsigned bytes, so that objects of one bucket stand together in the order in which S3 lists them.
@@ -55,6 +56,7 @@ const kinds = {
   lifecycleProgress: 'w',
   timeIndex: 't',
   uploadIndex: 'i',
+  scrub: 'x',
   repair: 'q',
   journalPosition: 'j',
   trash: 'z',
@@ -68,6 +70,8 @@ export function rowKindOf(key: Buffer): RowKind | undefined {
   const code = key.toString('latin1', 0, 1)
   return (Object.keys(kinds) as RowKind[]).find(kind => kinds[kind] === code)
 }
+
+export const scrubKey = (): Buffer => Buffer.from(kinds.scrub)
 
 export function storeKey(): Buffer {
   return Buffer.from(kinds.store)

@@ -12,6 +12,7 @@ import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/life
 import { releaseDiscards } from './mutations/release.ts'
 import { beginKeyRotation, finishKeyRotation, rewrapKeys } from './mutations/master-key.ts'
 import { noteRepairs, setReplicas, settleRepair } from './mutations/repair.ts'
+import { advanceScrub } from './mutations/scrub.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
@@ -47,6 +48,7 @@ const registry = {
   releaseDiscards,
   settleRepair,
   noteRepairs,
+  advanceScrub,
   createCredential,
   removeCredential,
   setLocationReplicas,

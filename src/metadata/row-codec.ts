@@ -35,7 +35,8 @@ const schemas = {
   repair: 16,
   journalPosition: 20,
   trash: 21,
-  trashUsage: 22
+  trashUsage: 22,
+  scrub: 24
 } as const
 
 export type SchemaName = keyof typeof schemas

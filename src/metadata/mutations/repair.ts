@@ -94,7 +94,8 @@ export async function noteRepairs(
   for (const [index, id] of extentIds.entries()) {
     const row = rows[index]
     if (row === undefined) continue
-    const replicaCount = decodeExtentRecord(row.value).replicas.length
+    // One at least is not right, as far as is known.
+    const replicaCount = Math.max(1, decodeExtentRecord(row.value).replicas.length - 1)
     transaction.put(repairKey(id), encodeRepairRecord({ queued: now, replicaCount }))
   }
 }
