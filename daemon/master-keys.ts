@@ -101,11 +101,17 @@ export class MasterKeys {
 
   /** Resolves once the rotation is begun and will be carried out, by this process or the next. */
   async rotate(): Promise<KeyStatus> {
-    await this.#inTurn(async () => {
-      if ((await this.#record()).next !== undefined) return
-      await this.#begin(await this.#prepareNext())
-    })
+    // One that has just finished has the old key still to take away.
+    while (!(await this.#inTurn(() => this.#rotateOnce()))) await this.#running
     return this.status()
+  }
+
+  /** False if the one before is not quite done. */
+  async #rotateOnce(): Promise<boolean> {
+    if ((await this.#record()).next !== undefined) return true
+    if (this.#progress !== undefined) return false
+    await this.#begin(await this.#prepareNext())
+    return true
   }
 
   /** Resolves when no rotation is under way in this process. */
@@ -191,8 +197,9 @@ export class MasterKeys {
         }
       )
     }
-    // A second one is of an attempt whose outcome nobody knows: the store may name it after a restart.
-    const next = second ?? newKey()
+    // Of an attempt whose outcome nobody knows: the store may name it after a restart. What is only in the file is an old one.
+    const [, attempted] = keyring.keys
+    const next = attempted?.key ?? newKey()
     await source.file.write([current, next])
     return next
   }
@@ -218,7 +225,6 @@ export class MasterKeys {
     }
 
     keyring.drop()
-    this.#progress = undefined
     await this.#options.journal.keep([to.key]).catch((error: unknown) => {
       // They open with a key that is gone: the next start takes them away.
       log.error({ error: reasonOf(error) }, "the journal's old wrappings could not be taken away")
@@ -227,6 +233,7 @@ export class MasterKeys {
       // Both keys are in it: the next start, or the next change, takes the old one out.
       log.error({ error: reasonOf(error) }, 'the old master key could not be taken out of its file')
     })
+    this.#progress = undefined
     log.info(
       { key: nameOf(to) },
       'the master key was rotated: nothing is left under the one before it'
