@@ -16,7 +16,7 @@ import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { collectWhenIdle } from './idle-collection.ts'
 import { openJournaled } from './journal.ts'
 import { noticeFull } from './notice-full.ts'
-import { openEngine, openVolumes, receiveVolumes } from './parts.ts'
+import { openEngine, openVolumes, receiveVolumes, segmentsTold } from './parts.ts'
 import type { FromWorker, SharedParts, ToWorker, VolumesMessage } from './thread-messages.ts'
 
 const parent = parentPort
@@ -53,7 +53,7 @@ const journaled = parts.hasJournal
 epoch.advance()
 sequences.renew()
 const group = new GroupCommitter(journaled ?? engine, sequences)
-const writer = new ExtentWriter({ volumes })
+const writer = new ExtentWriter({ volumes, segments: segmentsTold(tell) })
 const committer = new LocalCommitter(group, writer, epoch, {
   requireRoom: () => {
     space.requireRoom()
@@ -63,7 +63,15 @@ const committer = new LocalCommitter(group, writer, epoch, {
 parent.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'committer':
-      serveCommitter(message.port, committer)
+      serveCommitter(message.port, committer, () => {
+        tell({ kind: 'disconnected', connection: message.connection })
+      })
+      break
+    case 'leave-idle':
+      void writer.leaveIdle(message.place, message.idleMs)
+      break
+    case 'retire':
+      // It reads nothing.
       break
     case 'volumes':
       void setVolumes(message)

@@ -122,7 +122,7 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
 }
 
 async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status> {
-  const { store, volumes, serving, faults, settings, started, endpoint } = daemon
+  const { store, volumes, space, serving, faults, settings, started, endpoint } = daemon
   await volumes.refreshSpace()
 
   return {
@@ -149,11 +149,14 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
       ...(volume.reason === undefined ? {} : { reason: volume.reason }),
       free: volume.free,
       total: volume.total,
+      used: space.ofVolume(volume.number).used,
+      dead: space.ofVolume(volume.number).dead,
       faults: faults.ofVolume(volume.number)
     })),
     repair: readRepair(daemon),
     scrub: await daemon.integrity.scrubStatus(),
     counters: { ...serving.counters(), volumeFaults: faults.count },
+    compaction: space.compaction,
     faults: faults.latest.map(({ time, ...fault }) => ({
       time: new Date(time).toISOString(),
       ...fault

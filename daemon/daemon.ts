@@ -8,99 +8,48 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
-import type { Compat } from '../src/gateway/compat.ts'
 import { LocalCommitter, type Committer } from '../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { GroupCommitter } from '../src/metadata/group-committer.ts'
 import { ObjectSequences } from '../src/metadata/object-sequences.ts'
-import { ReadEpochs } from '../src/metadata/read-register.ts'
 import { createCredential, CredentialCatalog } from '../src/objects/credential-catalog.ts'
 import { createObjectStore } from '../src/objects/object-store.ts'
 import type { TrashContext } from '../src/objects/trash.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
+import type { SegmentEvents } from '../src/storage/sealed-segments.ts'
 import type { VolumeDescription, VolumeSet } from '../src/storage/volume-set.ts'
-import type { Counters } from './counters.ts'
 import { FaultLog } from './fault-log.ts'
 import { requireFreePort } from './free-port.ts'
 import { Gateway } from './gateway.ts'
 import { Integrity } from './integrity.ts'
-import type { KeySource } from './key-source.ts'
 import { lifecycleRounds } from './lifecycle-rounds.ts'
-import type { BackgroundWorker } from './background-worker.ts'
+import type { BackgroundWork, BackgroundWorker } from './background-worker.ts'
 import { Maintenance } from './maintenance.ts'
 import { MasterKeys } from './master-keys.ts'
 import { journalWrappings, takeUpJournal } from './journal.ts'
 import { MetadataDisk } from './metadata-disk.ts'
 import { noticeFull } from './notice-full.ts'
 import { openStore, readVolumes, requireNoVolumes, type OpenedStore } from './open-store.ts'
-import { buildContext, openEngine, openVolumes } from './parts.ts'
+import { buildContext, openEngine, openVolumes, toReport } from './parts.ts'
 import type { FaultReport, GatewaySettings, SharedParts } from './thread-messages.ts'
-import { releaseRounds } from './release-rounds.ts'
+import type { DaemonSettings } from './daemon-settings.ts'
+import type { Serving } from './serving.ts'
 import { ReplicaPolicies } from './replica-policies.ts'
 import { Snapshots } from './snapshots.ts'
 import { syncNames } from './sync-names.ts'
+import { mainOwner, Space } from './space.ts'
 import { Threads } from './threads.ts'
 import { trashRounds } from './trash-rounds.ts'
 import { VolumeAdministration } from './volume-administration.ts'
 import { VolumeList } from './volume-list.ts'
 import { VolumeWatch } from './volume-watch.ts'
 
-export interface DaemonSettings {
-  host: string
-  /** 0 means any free port. */
-  port: number
-  domains: string[]
-  compat: Compat
-  threadCount: number
-  engine: 'rocksdb' | 'classic-level'
-  metadataPath: string
-  volumesPath: string
-  runPath: string
-  /** The unix socket of gateway thread `n`. */
-  socketPath: (n: number) => string
-  keySource: KeySource
-  stopTimeoutMs: number
-  lifecycleIntervalMs: number
-  /** Bytes a second. */
-  scrubRate: number
-  /** From the start of one round to that of the next; 0: only when it is asked for. */
-  scrubPeriodMs: number
-  /** Bytes a second. */
-  repairRate: number
-  /** From a volume's failure on. */
-  repairDelayMs: number
-  /** Bytes that are left free on each volume. */
-  volumeFreeMin: number
-  /** Whether commits go to a journal on the volumes, too. */
-  hasJournal: boolean
-  snapshotIntervalMs: number
-  /** Bytes that writes leave free on the disk of the metadata. */
-  metadataReserve: number
-  /** Made at the first start, if asked for. */
-  firstBucket: string | undefined
-  logLevel: string
-}
-
 /** Bytes that the writes of all threads may hold. */
 const writeBufferSize = 48 * 1024 * 1024
 
 /** Bytes of small extents that the gateways of all threads keep in memory, sealed. */
 const memoryTierSize = 64 * 1024 * 1024
-
-/** What serves requests: threads, or this thread where the engine cannot be shared. */
-interface Serving {
-  /** For the work of this thread. */
-  committer: Committer
-  port: number
-  socketPaths: string[]
-  threadCount: number
-  counters: () => Counters
-  restartCount: () => number
-  /** On return nothing uses other volumes than these. */
-  setVolumes: (list: VolumeDescription[]) => Promise<void>
-  stop: (timeoutMs: number) => Promise<void>
-}
 
 export interface DaemonEvents {
   /** A bug was met in a thread, and the process is to end without another write. */
@@ -115,7 +64,7 @@ export class Daemon {
   readonly settings: DaemonSettings
   readonly #epoch = new ConfigurationEpoch()
   readonly #sequences = new ObjectSequences()
-  readonly #reads: ReadEpochs
+  readonly #space: Space
   readonly #log: Logger
   readonly #events: DaemonEvents
   readonly #disk: MetadataDisk
@@ -131,10 +80,12 @@ export class Daemon {
   #snapshotWorker: BackgroundWorker | undefined
   #integrity: Integrity | undefined
   #masterKeys: MasterKeys | undefined
+  /** Of background work. */
+  #writer: ExtentWriter | undefined
 
   private constructor(settings: DaemonSettings, log: Logger, events: DaemonEvents) {
     this.settings = settings
-    this.#reads = new ReadEpochs(settings.threadCount)
+    this.#space = new Space(settings.threadCount)
     this.#log = log
     this.#events = events
     const { metadataPath: path, metadataReserve: reserve } = settings
@@ -167,6 +118,10 @@ export class Daemon {
 
   get snapshots(): Snapshots {
     return required(this.#snapshots)
+  }
+
+  get space(): Space {
+    return this.#space
   }
 
   /** A snapshot of the metadata is made now; the number of the request. */
@@ -213,7 +168,7 @@ export class Daemon {
     await this.#administration?.stop()
     await this.#watch?.stop()
     await this.#maintenance?.stop()
-    await this.#integrity?.close()
+    await this.#writer?.close()
     await this.#masterKeys?.stop()
     await this.#serving?.stop(this.settings.stopTimeoutMs)
     try {
@@ -241,6 +196,7 @@ export class Daemon {
       if (opened.isNew) await syncNames(settings)
       const parts = this.#sharedParts(engine, opened)
       await this.#openVolumes(engine, parts)
+      await this.#space.sealed.addExisting(this.volumes)
       await requireFreePort(settings)
       const journaled = await takeUpJournal(engine, this.volumes, parts, {
         report: this.#report,
@@ -309,7 +265,9 @@ export class Daemon {
     const { lifecycleIntervalMs: intervalMs } = this.settings
     maintenance.start(lifecycleRounds({ metadata, committer, epoch: this.#epoch, intervalMs, log }))
     maintenance.start(trashRounds({ metadata, committer, epoch: this.#epoch, log }))
-    maintenance.start(releaseRounds({ metadata, committer, reads: this.#reads, log }))
+    const writer = new ExtentWriter({ volumes: this.volumes, segments: this.#segments })
+    this.#writer = writer
+    for (const work of this.#spaceWork(metadata, writer)) maintenance.start(work)
     this.#snapshots = new Snapshots({
       metadata,
       volumes: this.volumes,
@@ -319,13 +277,34 @@ export class Daemon {
       log
     })
     this.#snapshotWorker = maintenance.start(this.#snapshots.work)
-    const { repairRate: bytesPerSecond, repairDelayMs: failedDelayMs } = this.settings
-    const paces = { bytesPerSecond, failedDelayMs }
-    const { scrubRate, scrubPeriodMs } = this.settings
-    const parts = { metadata, committer, volumes: this.volumes, maintenance, log }
+    const { repairRate, repairDelayMs, scrubRate, scrubPeriodMs } = this.settings
+    const paces = { bytesPerSecond: repairRate, failedDelayMs: repairDelayMs }
+    const { register: writes } = this.#space
+    const parts = { metadata, committer, volumes: this.volumes, writer, writes, maintenance, log }
     const scrub = { bytesPerSecond: scrubRate, periodMs: scrubPeriodMs }
     this.#integrity = new Integrity({ ...parts, ...paces, scrub, onFault: this.#report })
     return maintenance
+  }
+
+  #spaceWork(metadata: Engine, writer: ExtentWriter): BackgroundWork[] {
+    const { committer, retire, leaveIdle } = this.serving
+    return this.#space.work({
+      settings: this.settings.space,
+      metadata,
+      committer,
+      volumes: this.volumes,
+      writer,
+      log: this.#log,
+      retire,
+      leaveIdle,
+      onDamage: damaged => {
+        this.#report(toReport({ kind: 'read', ...damaged }))
+      }
+    })
+  }
+
+  get #segments(): SegmentEvents {
+    return this.#space.sealed.eventsOf(mainOwner)
   }
 
   #startMasterKeys(metadata: Engine, { keyring }: OpenedStore): Promise<MasterKeys> {
@@ -352,7 +331,8 @@ export class Daemon {
       defaultLocation: record.defaultLocation,
       hasJournal: this.settings.hasJournal,
       epoch: this.#epoch.memory,
-      reads: this.#reads.memory,
+      reads: this.#space.reads.memory,
+      writes: this.#space.writes.memory,
       objectSequences: this.#sequences.memory,
       logLevel
     }
@@ -361,7 +341,7 @@ export class Daemon {
   /** The first access key and bucket, before anybody else can commit. */
   async #prepare(engine: Engine, opened: OpenedStore): Promise<void> {
     const group = new GroupCommitter(engine, this.#sequences)
-    const writer = new ExtentWriter({ volumes: this.volumes })
+    const writer = new ExtentWriter({ volumes: this.volumes, segments: this.#segments })
     const committer: Committer = new LocalCommitter(group, writer, this.#epoch)
     const catalog = new CredentialCatalog(engine, opened.keyring, this.#epoch)
     if ((await catalog.list()).length === 0) {
@@ -389,6 +369,7 @@ export class Daemon {
       report: this.#report,
       requireRoom: this.#disk.requireRoom,
       thread: 0,
+      segments: this.#segments,
       writeBufferSize,
       memoryTierSize
     }
@@ -404,8 +385,15 @@ export class Daemon {
         onLog: (level, message, fields) => {
           this.#log[level](fields, message)
         },
-        onGatewayEnd: thread => {
-          this.#reads.clear(thread)
+        onSegment: (owner, event, place) => {
+          this.#space.sealed.eventsOf(owner)[event](place)
+        },
+        onOwnerEnd: owner => {
+          this.#space.sealed.ownerEnded(owner)
+        },
+        onGatewayEnd: (thread, isSettled) => {
+          this.#space.reads.threadEnded(thread, Promise.resolve())
+          this.#space.writes.threadEnded(thread, isSettled)
         },
         onStuck: this.#events.onStuck,
         onFatal: this.#events.onFatal
@@ -420,6 +408,12 @@ export class Daemon {
       counters: () => threads.counters,
       restartCount: () => threads.restartCount,
       setVolumes: list => threads.setVolumes(list),
+      retire: place => {
+        threads.retire(place)
+      },
+      leaveIdle: (place, idleMs) => {
+        threads.leaveIdle(place, idleMs)
+      },
       stop: timeoutMs => threads.stop(timeoutMs)
     }
   }
@@ -430,7 +424,7 @@ export class Daemon {
     stopJournal: () => Promise<void> | undefined
   ): Promise<Serving> {
     const group = new GroupCommitter(noticeFull(engine, this.#events.onStuck), this.#sequences)
-    const writer = new ExtentWriter({ volumes: this.volumes })
+    const writer = new ExtentWriter({ volumes: this.volumes, segments: this.#segments })
     const { requireRoom } = this.#disk
     const committer = new LocalCommitter(group, writer, this.#epoch, { requireRoom })
     const context = buildContext(parts, this.#inner(engine, committer))
@@ -452,6 +446,12 @@ export class Daemon {
       restartCount: () => 0,
       // They are the main thread's own, which are set before.
       setVolumes: () => Promise.resolve(),
+      retire: place => {
+        context.reader.retire(place)
+      },
+      leaveIdle: (place, idleMs) => {
+        for (const each of [writer, context.writer]) void each.leaveIdle(place, idleMs)
+      },
       stop: async timeoutMs => {
         await gateway.stop(timeoutMs)
         await group.close()

@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { R2dError } from '../src/errors.ts'
 import { errnoOf } from '../src/file.ts'
-import type { DaemonSettings } from './daemon.ts'
+import type { DaemonSettings } from './daemon-settings.ts'
 
 export async function requireFreePort({
   host,

@@ -5,10 +5,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
 import { MetadataSpace } from '../src/metadata/metadata-space.ts'
+import type { StoreContext } from '../src/objects/context.ts'
 import { Gateway } from './gateway.ts'
 import type { VolumeSet } from '../src/storage/volume-set.ts'
 import { collectWhenIdle } from './idle-collection.ts'
-import { buildContext, openEngine, openVolumes, receiveVolumes } from './parts.ts'
+import { buildContext, openEngine, openVolumes, receiveVolumes, segmentsTold } from './parts.ts'
 import type {
   FaultReport,
   FromWorker,
@@ -40,6 +41,8 @@ const log = (level: 'info' | 'warn' | 'error') => {
 const committer = new PortCommitter()
 /** Messages may come before the volumes are there. */
 const opened = Promise.withResolvers<VolumeSet>()
+/** From when the thread can be told of segments. */
+const working: { context?: StoreContext } = {}
 parent.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'committer':
@@ -47,6 +50,12 @@ parent.on('message', (message: ToWorker) => {
       break
     case 'volumes':
       void setVolumes(message)
+      break
+    case 'retire':
+      working.context?.reader.retire(message.place)
+      break
+    case 'leave-idle':
+      void working.context?.writer.leaveIdle(message.place, message.idleMs)
       break
     case 'stop':
       void stop(message.timeoutMs)
@@ -68,9 +77,11 @@ const context = buildContext(parts, {
   volumes,
   report,
   thread,
+  segments: segmentsTold(tell),
   writeBufferSize,
   memoryTierSize
 })
+working.context = context
 const gateway = await Gateway.start(context, settings, {
   info: log('info'),
   warn: log('warn'),

@@ -5,7 +5,6 @@
 import { Scrub, type ScrubFigures, type ScrubOptions } from '../src/maintenance/scrub.ts'
 import { Repairs, type RepairsOptions } from '../src/maintenance/repairs.ts'
 import type { Logger } from 'pino'
-import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import type { BackgroundWorker } from './background-worker.ts'
 import type { Maintenance } from './maintenance.ts'
 import type { ScrubStatus } from '../src/control/protocol.ts'
@@ -17,7 +16,7 @@ const repairIntervalMs = 5_000
 /** How often it is looked whether a round of scrub is due, milliseconds. */
 const scrubIntervalMs = 60_000
 
-export type IntegrityOptions = Omit<RepairsOptions, 'writer' | 'now' | 'onLost'> & {
+export type IntegrityOptions = Omit<RepairsOptions, 'now' | 'onLost'> & {
   log: Logger
   maintenance: Maintenance
   scrub: Pick<ScrubOptions, 'bytesPerSecond' | 'periodMs'>
@@ -27,17 +26,14 @@ export type IntegrityOptions = Omit<RepairsOptions, 'writer' | 'now' | 'onLost'>
 export class Integrity {
   readonly repairs: Repairs
   readonly #log: Logger
-  readonly #writer: ExtentWriter
   readonly #repairWorker: BackgroundWorker
   readonly #scrubWorker: BackgroundWorker
   readonly #scrub: Promise<Scrub>
 
   constructor({ log, maintenance, scrub, onFault, ...options }: IntegrityOptions) {
     this.#log = log
-    this.#writer = new ExtentWriter({ volumes: options.volumes })
     this.repairs = new Repairs({
       ...options,
-      writer: this.#writer,
       now: Date.now,
       onLost: (extentId, reasons) => {
         log.error(
@@ -92,11 +88,6 @@ export class Integrity {
     await scrub[order]()
     this.#scrubWorker.wake()
     return toStatus(scrub.figures)
-  }
-
-  /** Once the workers have stopped. */
-  close(): Promise<void> {
-    return this.#writer.close()
   }
 
   async #repair(signal: AbortSignal): Promise<void> {

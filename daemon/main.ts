@@ -15,7 +15,8 @@ import { version } from '../src/version.ts'
 import { startControlServer } from './control-server.ts'
 import { collectWhenIdle } from './idle-collection.ts'
 import { openKeySource, takeKeyVariables } from './key-source.ts'
-import { Daemon, type DaemonSettings } from './daemon.ts'
+import { Daemon } from './daemon.ts'
+import type { DaemonSettings } from './daemon-settings.ts'
 import { terminalLog } from './terminal-log.ts'
 
 export interface RunOptions {
@@ -206,6 +207,11 @@ async function toSettings(
     lifecycleIntervalMs: config.lifecycle.interval * 1000,
     hasJournal: config.metadata.journal === 'on',
     snapshotIntervalMs: config.metadata.snapshotInterval * 1000,
+    space: {
+      deadShare: config.space.deadShare / 100,
+      idleMs: config.space.idle * 1000,
+      bytesPerSecond: config.space.rate * 1024 * 1024
+    },
     logLevel: config.log.level
   }
 }

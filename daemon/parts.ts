@@ -11,7 +11,7 @@ import { openClassicLevel } from '../src/metadata/classic-level.ts'
 import { ConfigurationEpoch } from '../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import { ObjectSequences } from '../src/metadata/object-sequences.ts'
-import { ReadRegister } from '../src/metadata/read-register.ts'
+import { OperationRegister } from '../src/metadata/operation-register.ts'
 import { openRocksDb } from '../src/metadata/rocksdb.ts'
 import { BucketCatalog } from '../src/objects/bucket-catalog.ts'
 import type { StoreContext } from '../src/objects/context.ts'
@@ -20,7 +20,8 @@ import { ObjectCatalog } from '../src/objects/object-catalog.ts'
 import { ExtentReader } from '../src/storage/extent-reader.ts'
 import { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { VolumeSet, type VolumeDescription, type VolumeFault } from '../src/storage/volume-set.ts'
-import type { FaultReport, SharedParts } from './thread-messages.ts'
+import type { SegmentEvents } from '../src/storage/sealed-segments.ts'
+import type { FaultReport, FromWorker, SharedParts } from './thread-messages.ts'
 
 /** Hashing threads of one gateway thread, started when they are needed: more than one where there is a core for it. */
 const hasherCountMax = availableParallelism() >= 4 ? 2 : 1
@@ -51,6 +52,18 @@ export function receiveVolumes(volumes: readonly VolumeDescription[]): VolumeDes
   return volumes.map(volume => ({ ...volume, id: Buffer.from(volume.id) }))
 }
 
+/** What the writers of a thread tell, as messages to the main thread. */
+export function segmentsTold(tell: (message: FromWorker) => void): SegmentEvents {
+  return {
+    begun: place => {
+      tell({ kind: 'segment', event: 'begun', place })
+    },
+    left: place => {
+      tell({ kind: 'segment', event: 'left', place })
+    }
+  }
+}
+
 export function toReport(fault: VolumeFault): FaultReport {
   const { extentId, ...rest } = fault
   return { ...rest, ...(extentId === undefined ? {} : { extentId: extentId.toString('hex') }) }
@@ -62,8 +75,12 @@ export function buildContext(
     defaultLocation,
     epoch: memory,
     reads,
-    objectSequences
-  }: Pick<SharedParts, 'masterKeys' | 'defaultLocation' | 'epoch' | 'reads' | 'objectSequences'>,
+    objectSequences,
+    writes
+  }: Pick<
+    SharedParts,
+    'masterKeys' | 'defaultLocation' | 'epoch' | 'reads' | 'writes' | 'objectSequences'
+  >,
   {
     metadata,
     committer,
@@ -71,6 +88,7 @@ export function buildContext(
     report,
     thread,
     requireRoom = () => undefined,
+    segments,
     writeBufferSize,
     memoryTierSize
   }: {
@@ -81,6 +99,8 @@ export function buildContext(
     /** Its place among those that read. */
     thread: number
     requireRoom?: () => void
+    /** Told of the segments that are written to. */
+    segments?: SegmentEvents
     writeBufferSize: number
     memoryTierSize: number
   }
@@ -100,8 +120,9 @@ export function buildContext(
       },
       memory: new MemoryTier(memoryTierSize)
     }),
-    reads: new ReadRegister(reads, thread),
-    writer: new ExtentWriter({ volumes }),
+    reads: new OperationRegister(reads, thread),
+    writer: new ExtentWriter({ volumes, segments }),
+    writes: new OperationRegister(writes, thread),
     hashers: new Hashers(hasherCountMax),
     keyring,
     epoch,

@@ -4,7 +4,7 @@
 
 import { dirname } from 'node:path'
 import { nodeFiles } from '../src/file.ts'
-import type { DaemonSettings } from './daemon.ts'
+import type { DaemonSettings } from './daemon-settings.ts'
 
 /** The names of the store's directories are as durable as what is in them: up to the home's own. */
 export async function syncNames({ metadataPath, volumesPath }: DaemonSettings): Promise<void> {

@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Compat } from '../src/gateway/compat.ts'
 import type { Counters } from './counters.ts'
+import type { SegmentEvents, SegmentPlace } from '../src/storage/sealed-segments.ts'
 import type { VolumeDescription, VolumeFaultKind } from '../src/storage/volume-set.ts'
 
 /** What every thread needs to reach metadata and volumes. */
@@ -24,10 +25,11 @@ export interface SharedParts {
   hasJournal: boolean
   /** Of the ConfigurationEpoch. */
   epoch: SharedArrayBuffer
-  /** Of the ReadEpochs. */
+  /** Of the OperationEpochs of reads, and of writes. */
   reads: SharedArrayBuffer
   /** Of the ObjectSequences. */
   objectSequences: SharedArrayBuffer
+  writes: SharedArrayBuffer
   logLevel: string
 }
 
@@ -62,7 +64,12 @@ export interface FaultReport {
 }
 
 export type ToWorker =
-  | { kind: 'committer'; port: MessagePort }
+  /** `connection`: what the committer calls it when the other side is gone. */
+  | { kind: 'committer'; port: MessagePort; connection: number }
+  /** To readers: the segment's file is about to go. */
+  | { kind: 'retire'; place: SegmentPlace }
+  /** To writers: nothing more is to be appended to the segment, if nothing was for so long. */
+  | { kind: 'leave-idle'; place: SegmentPlace; idleMs: number }
   /** Which volumes there are from now on; answered with the same id once the thread uses no other. */
   | { kind: 'volumes'; id: number; volumes: VolumeDescription[] }
   /** Finish what is in flight, for at most so many milliseconds, then end. */
@@ -74,6 +81,10 @@ export type FromWorker =
   | { kind: 'ready'; port: number }
   | { kind: 'counters'; counters: Counters }
   | { kind: 'fault'; fault: FaultReport }
+  /** A writer of the thread has begun or left a segment. */
+  | { kind: 'segment'; event: keyof SegmentEvents; place: SegmentPlace }
+  /** From the committer: of what was asked over it, nothing happens any more. */
+  | { kind: 'disconnected'; connection: number }
   | {
       kind: 'log'
       level: 'info' | 'warn' | 'error'

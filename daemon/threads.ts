@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { PortCommitter } from '../src/metadata/committer-port.ts'
 import type { VolumeDescription } from '../src/storage/volume-set.ts'
+import type { SegmentEvents, SegmentPlace } from '../src/storage/sealed-segments.ts'
 import { sumCounters, zeroCounters, type Counters } from './counters.ts'
 import type {
   FaultReport,
@@ -36,8 +37,12 @@ export interface ThreadEvents {
     message: string,
     fields: Record<string, unknown>
   ) => void
-  /** A gateway thread has ended, and with it what it was doing. */
-  onGatewayEnd: (thread: number) => void
+  /** A writer of a thread has begun or left a segment; `owner` is another for each thread that ever was. */
+  onSegment: (owner: number, event: keyof SegmentEvents, place: SegmentPlace) => void
+  /** A thread has ended, and its writers with it. */
+  onOwnerEnd: (owner: number) => void
+  /** The gateway thread of this place has ended; once `isSettled`, nothing happens any more that it asked for. */
+  onGatewayEnd: (thread: number, isSettled: Promise<void>) => void
   /** The metadata engine met a full disk, and is to be opened again. */
   onStuck: (reason: string) => void
   /** A bug: the process is to stop. */
@@ -47,6 +52,8 @@ export interface ThreadEvents {
 interface GatewaySlot {
   settings: GatewaySettings
   worker: Worker
+  /** To the committer. */
+  connection: number
   counters: Counters
   /** Of the threads that had this place before. */
   past: Counters
@@ -59,6 +66,9 @@ export class Threads {
   /** The commit path of the main thread's own work. */
   readonly committer = new PortCommitter()
   readonly #gateways: GatewaySlot[] = []
+  /** To the committer that is there now, by number: resolved when nothing happens any more of what was asked over it. */
+  readonly #connections = new Map<number, PromiseWithResolvers<void>>()
+  #connectionCount = 0
   #isStopping = false
   #restartCount = 0
   #volumesId = 0
@@ -139,31 +149,46 @@ export class Threads {
     this.committer.disconnect()
   }
 
+  /** Readers close this segment's file. */
+  retire(place: SegmentPlace): void {
+    for (const { worker } of this.#gateways) post(worker, { kind: 'retire', place })
+  }
+
+  /** Whoever appends to the segment leaves it, if it has been idle for so long. */
+  leaveIdle(place: SegmentPlace, idleMs: number): void {
+    for (const worker of this.workers) post(worker, { kind: 'leave-idle', place, idleMs })
+  }
+
   async #addGateway(settings: GatewaySettings): Promise<number> {
     const worker = spawn('gateway-thread', { parts: this.#parts, settings })
     const port = await ready(worker)
     const slot = {
       settings: { ...settings, port },
       worker,
+      connection: 0,
       counters: zeroCounters(),
       past: zeroCounters()
     }
     this.#gateways.push(slot)
     this.#watchGateway(slot)
-    this.#connect(worker)
+    this.#connect(slot)
     return port
   }
 
-  #connect(gateway: Worker): void {
+  #connect(slot: GatewaySlot): void {
     const { port1, port2 } = new MessageChannel()
-    post(gateway, { kind: 'committer', port: port1 }, port1)
-    post(this.#committer, { kind: 'committer', port: port2 }, port2)
+    const connection = ++this.#connectionCount
+    slot.connection = connection
+    this.#connections.set(connection, Promise.withResolvers<void>())
+    post(slot.worker, { kind: 'committer', port: port1, connection }, port1)
+    post(this.#committer, { kind: 'committer', port: port2, connection }, port2)
   }
 
   #connectOwn(): void {
     const { port1, port2 } = new MessageChannel()
     this.committer.connect(port1)
-    post(this.#committer, { kind: 'committer', port: port2 }, port2)
+    const connection = ++this.#connectionCount
+    post(this.#committer, { kind: 'committer', port: port2, connection }, port2)
   }
 
   #watchGateway(slot: GatewaySlot): void {
@@ -173,13 +198,14 @@ export class Threads {
       slot.worker = spawn('gateway-thread', { parts: this.#parts, settings: slot.settings })
       this.#watchGateway(slot)
       await ready(slot.worker)
-      this.#connect(slot.worker)
+      this.#connect(slot)
     })
     slot.worker.on('message', (message: FromWorker) => {
       if (message.kind === 'counters') slot.counters = message.counters
     })
     slot.worker.on('exit', () => {
-      this.#events.onGatewayEnd(slot.settings.thread)
+      const isSettled = this.#connections.get(slot.connection)?.promise ?? Promise.resolve()
+      this.#events.onGatewayEnd(slot.settings.thread, isSettled)
     })
   }
 
@@ -189,14 +215,27 @@ export class Threads {
       this.#watchCommitter()
       await ready(this.#committer)
       this.#connectOwn()
-      for (const { worker } of this.#gateways) this.#connect(worker)
+      for (const slot of this.#gateways) this.#connect(slot)
+    })
+    this.#committer.on('message', (message: FromWorker) => {
+      if (message.kind === 'disconnected') this.#endConnection(message.connection)
+    })
+    this.#committer.on('exit', () => {
+      for (const connection of this.#connections.keys()) this.#endConnection(connection)
     })
   }
 
+  #endConnection(connection: number): void {
+    this.#connections.get(connection)?.resolve()
+    this.#connections.delete(connection)
+  }
+
   #watch(worker: Worker, name: string, replace: () => Promise<void>): void {
-    const { onFault, onLog, onFatal, onStuck } = this.#events
+    const { onFault, onLog, onFatal, onStuck, onSegment, onOwnerEnd } = this.#events
+    const owner = worker.threadId
     worker.on('message', (message: FromWorker) => {
       if (message.kind === 'fault') onFault(message.fault)
+      if (message.kind === 'segment') onSegment(owner, message.event, message.place)
       if (message.kind === 'log') onLog(message.level, message.message, message.fields)
       if (message.kind === 'stuck') onStuck(message.reason)
       if (message.kind === 'volumes') this.#volumesAnswers.get(message.id)?.get(worker)?.()
@@ -207,6 +246,7 @@ export class Threads {
     })
     worker.on('exit', code => {
       for (const answers of this.#volumesAnswers.values()) answers.get(worker)?.()
+      onOwnerEnd(owner)
       if (this.#isStopping) return
 
       this.#restartCount++

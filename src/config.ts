@@ -48,6 +48,14 @@ export interface Config {
     /** Days from the start of a round to that of the next; 0: only when it is asked for. */
     period: number
   }
+  space: {
+    /** Percent of a segment that is dead before it is rewritten. */
+    deadShare: number
+    /** Seconds that nothing is appended to a segment before it may be rewritten. */
+    idle: number
+    /** MiB that rewriting reads and writes in a second. */
+    rate: number
+  }
   metadata: {
     /** `auto`: RocksDB where its binding loads, unless the store was made with the other. */
     engine: 'auto' | 'rocksdb' | 'classic-level'
@@ -183,6 +191,31 @@ export const settings = [
     read: value => readNumber(value, 0, 3650)
   },
   {
+    key: 'space.dead_share',
+    variable: 'R2D_SPACE_DEAD_SHARE',
+    description:
+      'Percent of a segment that nothing refers to before the rest is moved and its file removed',
+    default: 50,
+    allowed: 'a number from 1 to 100',
+    read: value => readNumber(value, 1, 100)
+  },
+  {
+    key: 'space.idle',
+    variable: 'R2D_SPACE_IDLE',
+    description: 'Seconds without a write before a segment that is being written may be rewritten',
+    default: 60,
+    allowed: 'a number of seconds from 1 to 86400',
+    read: value => readNumber(value, 1, 86_400)
+  },
+  {
+    key: 'space.rate',
+    variable: 'R2D_SPACE_RATE',
+    description: 'MiB that rewriting segments reads and writes in a second',
+    default: 64,
+    allowed: 'a number from 1 to 100000',
+    read: value => readNumber(value, 1, 100_000)
+  },
+  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -272,6 +305,11 @@ export function loadConfig(
     volumes: { reserve: Number(value('volumes.reserve')) },
     scrub: { rate: Number(value('scrub.rate')), period: Number(value('scrub.period')) },
     repair: { rate: Number(value('repair.rate')), delay: Number(value('repair.delay')) },
+    space: {
+      deadShare: Number(value('space.dead_share')),
+      idle: Number(value('space.idle')),
+      rate: Number(value('space.rate'))
+    },
     // Each was compared with what is allowed when it was read.
     metadata: {
       engine: value('metadata.engine') as Config['metadata']['engine'],

@@ -43,8 +43,9 @@ export default class DaemonStatus extends R2dCommand {
       ...status.volumes.map(volume => [
         `volume ${volume.number}`,
         `${volume.state}, ${formatSize(volume.free)} of ${formatSize(volume.total)} free, ` +
-          `${volume.faults} faults, ${volume.path}${volume.reason === undefined ? '' : ` (${volume.reason})`}`
+          `${formatSize(volume.used)} in segments, ${formatSize(volume.dead)} of it dead, ${volume.faults} faults, ${volume.path}${volume.reason === undefined ? '' : ` (${volume.reason})`}`
       ]),
+      ['compaction', compactionOf(status)],
       ...status.faults
         .slice(-5)
         .map(({ time, kind, volume, reason }) => [
@@ -75,4 +76,13 @@ function describeJournal({ isOn, snapshots: { newest, failed } }: Status['journa
       : `snapshot of ${newest.time}, ${newest.rows} rows, on volumes ${newest.copies.map(({ volume }) => volume).join(', ')}`
 
   return `${state}; ${snapshot}${failed === undefined ? '' : ` (the last one failed: ${failed.message})`}`
+}
+
+function compactionOf({ compaction: { segments, moved, held, last } }: Status): string {
+  const text = `${segments} segments removed, ${formatSize(moved)} moved`
+  const lastText =
+    last === undefined
+      ? ''
+      : `; last ${last.time}, ${formatSize(last.reclaimed)} of volume ${last.volume} came back`
+  return `${text}${held === 0 ? '' : `, ${held} wait for repair`}${lastText}`
 }

@@ -62,6 +62,7 @@ export interface Status {
   }
   repair: RepairStatus
   scrub: ScrubStatus
+  compaction: CompactionStatus
   /** Newest last. */
   faults: FaultStatus[]
 }
@@ -101,6 +102,26 @@ export interface RepairStatus {
   secondsLeft?: number
 }
 
+/** How space was given back, since the start. */
+export interface CompactionStatus {
+  /** Segments whose files are gone, and bytes of those. */
+  segments: number
+  removed: number
+  /** Bytes of records that were moved. */
+  moved: number
+  /** Segments that wait for a repair. */
+  held: number
+  last?: {
+    /** ISO 8601. */
+    time: string
+    volume: number
+    segment: number
+    /** Bytes that came back, and bytes that were moved. */
+    reclaimed: number
+    moved: number
+  }
+}
+
 export interface VolumeStatus {
   number: number
   path: string
@@ -111,6 +132,9 @@ export interface VolumeStatus {
   /** Bytes. */
   free: number
   total: number
+  /** Bytes of segments, and of these, bytes that nothing refers to. */
+  used: number
+  dead: number
   faults: number
 }
 

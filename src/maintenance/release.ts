@@ -14,7 +14,7 @@ import type { Committer } from '../metadata/committer.ts'
 import type { Engine } from '../metadata/engine.ts'
 import { discardRange } from '../metadata/keys.ts'
 import type { FreedRecord } from '../metadata/mutations/release.ts'
-import type { ReadEpochs } from '../metadata/read-register.ts'
+import type { OperationEpochs } from '../metadata/operation-register.ts'
 import { atHalfTime } from './at-half-time.ts'
 
 /** Discard rows that wait for their readers together. */
@@ -40,7 +40,7 @@ const readerWaitMsMaxDefault = 60 * 60_000
 export interface ReleaseWork {
   metadata: Pick<Engine, 'scan'>
   committer: Pick<Committer, 'mutate'>
-  reads: ReadEpochs
+  reads: OperationEpochs
   /** Records that no row names any more; their rows are gone, durably. */
   onFreed: (records: readonly FreedRecord[]) => void
   /** A commit's outcome was not heard: what it freed is not known. */

@@ -14,8 +14,10 @@ import type { Committer } from '../metadata/committer.ts'
 import type { Engine } from '../metadata/engine.ts'
 import { decodeExtentRecord, isSameReplicas, type ExtentRecord } from '../metadata/extent-record.ts'
 import { extentKey } from '../metadata/keys.ts'
+import type { OperationRegister } from '../metadata/operation-register.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
-import { readRecord, recordSize } from '../storage/record-reader.ts'
+import { readRecord } from '../storage/record-reader.ts'
+import { recordSize } from '../storage/segment-format.ts'
 import type { Replica } from '../storage/replica.ts'
 import type { EncodedRecord } from '../storage/segment-writer.ts'
 import type { Volume, VolumeSet } from '../storage/volume-set.ts'
@@ -28,6 +30,8 @@ export interface RepairWork {
   writer: Pick<ExtentWriter, 'copy'>
   /** Resolves when so many bytes of a replica may be read; at once, if it is left out. */
   take?: (bytes: number) => Promise<void>
+  /** Writes of this thread: a copy has no row until it is committed. */
+  writes: Pick<OperationRegister, 'begin'>
 }
 
 /** What became of an extent. Bytes are those of records that were copied. */
@@ -70,14 +74,19 @@ export async function repairExtent(
   work: RepairWork,
   extentId: Buffer
 ): Promise<RepairOutcome | undefined> {
-  for (let attempt = 0; attempt < attemptCountMax; attempt++) {
-    const row = await work.metadata.get(extentKey(extentId))
-    if (row === undefined) return { kind: 'gone' }
+  const endWrite = work.writes.begin()
+  try {
+    for (let attempt = 0; attempt < attemptCountMax; attempt++) {
+      const row = await work.metadata.get(extentKey(extentId))
+      if (row === undefined) return { kind: 'gone' }
 
-    const outcome = await repairRow(work, extentId, decodeExtentRecord(row.value))
-    if (outcome !== undefined) return outcome
+      const outcome = await repairRow(work, extentId, decodeExtentRecord(row.value))
+      if (outcome !== undefined) return outcome
+    }
+    return undefined
+  } finally {
+    endWrite()
   }
-  return undefined
 }
 
 /** Undefined if the row has changed. */

@@ -12,6 +12,7 @@
 
 import type { Committer } from '../metadata/committer.ts'
 import type { Engine } from '../metadata/engine.ts'
+import type { OperationRegister } from '../metadata/operation-register.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { VolumeSet } from '../storage/volume-set.ts'
 import { Pace } from './pace.ts'
@@ -38,6 +39,8 @@ export interface RepairsOptions {
   committer: Pick<Committer, 'mutate'>
   volumes: VolumeSet
   writer: Pick<ExtentWriter, 'copy'>
+  /** Writes of this thread. */
+  writes: Pick<OperationRegister, 'begin'>
   /** Bytes of replicas read. */
   bytesPerSecond: number
   /** How long a volume has failed before what is on it is copied elsewhere, milliseconds. */

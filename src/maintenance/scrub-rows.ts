@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { Engine } from '../metadata/engine.ts'
 import type { DamagedPlace } from '../metadata/scrub-record.ts'
-import { recordSize } from '../storage/record-reader.ts'
+import { recordSize } from '../storage/segment-format.ts'
 import type { Replica } from '../storage/replica.ts'
 import { segmentName } from '../storage/segment-format.ts'
 import { segmentsName } from '../storage/superblock.ts'

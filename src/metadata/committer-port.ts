@@ -117,8 +117,17 @@ export class PortCommitter implements Committer {
   }
 }
 
-/** The answering side, in the committer's thread. */
-export function serveCommitter(port: MessagePort, committer: Committer): void {
+/**
+ * The answering side, in the committer's thread. `onEnd`: the other side is gone, and everything that it asked for has happened
+ * or will not.
+ */
+export function serveCommitter(
+  port: MessagePort,
+  committer: Committer,
+  onEnd: () => void = () => undefined
+): void {
+  let underWay = 0
+  let isClosed = false
   let outbox: Answer[] = []
   let outboxSize = 0
 
@@ -133,6 +142,7 @@ export function serveCommitter(port: MessagePort, committer: Committer): void {
   const answer = async ({ id, name, parameters, pending }: Request): Promise<void> => {
     // The other side is this file: what it sent has the shape that `Committer` gave it.
     const given = parameters as MutationParameters<MutationName>
+    underWay++
     try {
       const outcome: Promise<unknown> =
         pending === undefined
@@ -146,12 +156,20 @@ export function serveCommitter(port: MessagePort, committer: Committer): void {
         throw error
       }
       send({ id, kind: 'error', code: error.code, message: error.message, hint: error.hint })
+    } finally {
+      underWay--
+      if (isClosed && underWay === 0) onEnd()
     }
   }
 
   port.on('message', (message: Uint8Array) => {
     // A bug in it is an unhandled rejection: it ends this thread, and is seen by the main one.
     for (const request of decodeMessage(message) as Request[]) void answer(request)
+  })
+  // It comes behind all messages that were sent before.
+  port.on('close', () => {
+    isClosed = true
+    if (underWay === 0) onEnd()
   })
 }
 

@@ -64,7 +64,8 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'releaseDiscards',
   'settleRepair',
   'noteRepairs',
-  'advanceScrub'
+  'advanceScrub',
+  'moveReplicas'
 ])
 
 /** Those that add to the metadata: others change a row, or free space. */

@@ -65,17 +65,17 @@ export function decodeExtentRecord(bytes: Buffer): ExtentRecord {
   return { size, references, replicaTarget, replicas }
 }
 
+export function isSamePlace(a: Replica, b: Replica): boolean {
+  return a.volume === b.volume && a.segment === b.segment && a.offset === b.offset
+}
+
 /** Whether both name the same places in the same order. */
 export function isSameReplicas(a: readonly Replica[], b: readonly Replica[]): boolean {
   return (
     a.length === b.length &&
     a.every((replica, index) => {
       const other = b[index]
-      return (
-        replica.volume === other?.volume &&
-        replica.segment === other.segment &&
-        replica.offset === other.offset
-      )
+      return other !== undefined && isSamePlace(replica, other)
     })
   )
 }

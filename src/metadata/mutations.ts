@@ -9,6 +9,7 @@ import { copyObject } from './mutations/copy-object.ts'
 import { createCredential, removeCredential } from './mutations/credential.ts'
 import { deleteObjects } from './mutations/delete-objects.ts'
 import { applyLifecycle, buildTimeIndex, clearTimeIndex } from './mutations/lifecycle-work.ts'
+import { moveReplicas } from './mutations/move-replicas.ts'
 import { releaseDiscards } from './mutations/release.ts'
 import { beginKeyRotation, finishKeyRotation, rewrapKeys } from './mutations/master-key.ts'
 import { noteRepairs, setReplicas, settleRepair } from './mutations/repair.ts'
@@ -49,6 +50,7 @@ const registry = {
   settleRepair,
   noteRepairs,
   advanceScrub,
+  moveReplicas,
   createCredential,
   removeCredential,
   setLocationReplicas,

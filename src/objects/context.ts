@@ -6,7 +6,7 @@ import type { Keyring } from '../crypto/keyring.ts'
 import type { Committer } from '../metadata/committer.ts'
 import type { ConfigurationEpoch } from '../metadata/configuration-epoch.ts'
 import type { Engine } from '../metadata/engine.ts'
-import type { ReadRegister } from '../metadata/read-register.ts'
+import type { OperationRegister } from '../metadata/operation-register.ts'
 import type { ExtentReader } from '../storage/extent-reader.ts'
 import type { ExtentWriter } from '../storage/extent-writer.ts'
 import type { BucketCatalog } from './bucket-catalog.ts'
@@ -22,8 +22,10 @@ export interface StoreContext {
   objects: ObjectCatalog
   reader: ExtentReader
   /** Reads that are under way: what they read is not released. */
-  reads: ReadRegister
+  reads: OperationRegister
   writer: ExtentWriter
+  /** Writes that are under way: what they have appended is not dead before they have ended. */
+  writes: OperationRegister
   hashers: Hashers
   keyring: Keyring
   epoch: ConfigurationEpoch

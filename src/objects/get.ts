@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { R2dError } from '../errors.ts'
 import { frameSize } from '../limits.ts'
-import { decodeExtentRecord, type ExtentRecord } from '../metadata/extent-record.ts'
+import { decodeExtentRecord, isSameReplicas, type ExtentRecord } from '../metadata/extent-record.ts'
 import { extentKey } from '../metadata/keys.ts'
 import type { ObjectRecord } from '../metadata/object-record.ts'
 import { evaluate } from '../metadata/precondition.ts'
@@ -307,16 +307,19 @@ async function readWindow(context: StoreContext, window: Window, into: Buffer): 
     const bytes = await context.reader.read(readable, firstFrame, frameCount, into)
     return bytes.subarray(start, end)
   }
-  try {
-    return await read(extent.replicas)
-  } catch (error) {
-    if (!(error instanceof R2dError) || error.code !== 'R2D_EXTENT_UNREADABLE') throw error
+  let { replicas } = extent
+  for (;;) {
+    try {
+      return await read(replicas)
+    } catch (error) {
+      if (!(error instanceof R2dError) || error.code !== 'R2D_EXTENT_UNREADABLE') throw error
 
-    // Repair and compaction move replicas, and the row with them: where it points now may be read.
-    const row = await context.metadata.get(extentKey(id))
-    if (row === undefined) throw error
-    const { replicas } = decodeExtentRecord(row.value)
-    if (JSON.stringify(replicas) === JSON.stringify(extent.replicas)) throw error
-    return await read(replicas)
+      // Repair and compaction move replicas, and the row with them: where it points now may be read.
+      const row = await context.metadata.get(extentKey(id))
+      if (row === undefined) throw error
+      const moved = decodeExtentRecord(row.value).replicas
+      if (isSameReplicas(moved, replicas)) throw error
+      replicas = moved
+    }
   }
 }

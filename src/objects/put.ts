@@ -41,11 +41,13 @@ export async function put(
   await refuseEarly(context, rowKey, options)
 
   context.writers.count++
+  const endWrite = context.writes.begin()
   try {
     const { policy } = bucket
     const content = await receiveBody(context, policy, body, options)
     return await commit(context, { bucket, rowKey, key, policy }, content, options)
   } finally {
+    endWrite()
     context.writers.count--
   }
 }

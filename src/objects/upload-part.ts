@@ -43,6 +43,7 @@ export async function uploadPart(
   context.requireRoom()
 
   context.writers.count++
+  const endWrite = context.writes.begin()
   try {
     const digests = [...options.digests, ...checksumOf(upload)]
     const content = await receiveBody(context, policy, body, { ...options, digests })
@@ -70,6 +71,7 @@ export async function uploadPart(
 
     return toPartInfo(target.partNumber, part, upload)
   } finally {
+    endWrite()
     context.writers.count--
   }
 }

@@ -16,6 +16,7 @@ import { R2dError } from '../errors.ts'
 import { errnoOf, type DataFile } from '../file.ts'
 import { frameSize } from '../limits.ts'
 import type { Replica } from './replica.ts'
+import type { SegmentPlace } from './sealed-segments.ts'
 import { recordHeaderSize, segmentName } from './segment-format.ts'
 import { segmentsName } from './superblock.ts'
 import { describe, type Volume, type VolumeFault, type VolumeSet } from './volume-set.ts'
@@ -27,6 +28,9 @@ const openFileCountMax = 256
 const scratchSize = sealedSize(4 * frameSize)
 /** Reads that go on at once, each with a buffer: more than the threads that do them. The others wait their turn. */
 const scratchCountMax = 8
+
+/** Segments that are remembered as gone: for as long as a read may have their places from a row of before. */
+const retiredCountMax = 10_000
 
 export interface ReadableExtent {
   /** 16 bytes. */
@@ -81,6 +85,8 @@ export class ExtentReader {
   #scratchCount = 0
   readonly #waiting: ((scratch: Buffer) => void)[] = []
   readonly #memory: MemoryTier
+  /** Segments that are going or gone: no descriptor of them is kept. By volume and segment, the latest at the end. */
+  readonly #retired = new Set<string>()
 
   constructor({ volumes, onFault, memory = new MemoryTier(0) }: ExtentReaderOptions) {
     this.#volumes = volumes
@@ -126,6 +132,8 @@ export class ExtentReader {
     for (const replica of this.#inOrder(extent)) {
       const failure = await this.#readReplica(extent, replica, firstFrame, plaintext)
       if (failure === undefined) return plaintext
+      // Where its file went on purpose, the disk did nothing wrong.
+      if (this.#retired.has(`${replica.volume}/${replica.segment}`)) continue
       this.#onFault({ kind: 'read', ...replica, extentId: extent.id, ...failure })
     }
 
@@ -133,6 +141,21 @@ export class ExtentReader {
       'R2D_EXTENT_UNREADABLE',
       `None of the ${extent.replicas.length} replicas of extent ${extent.id.toString('hex')} can be read`
     )
+  }
+
+  /**
+   * The segment's records were moved, and its file is about to go: its descriptor is closed, so that the space comes back. Who
+   * still has a row from before finds the new place by reading it again.
+   */
+  retire({ volume, segment }: SegmentPlace): void {
+    const name = `${volume}/${segment}`
+    this.#retired.add(name)
+    if (this.#retired.size > retiredCountMax) {
+      const [oldest] = this.#retired
+      if (oldest !== undefined) this.#retired.delete(oldest)
+    }
+    const open = this.#open.get(name)
+    if (open !== undefined) this.#drop(name, open)
   }
 
   /** No read is going on. */
@@ -233,6 +256,11 @@ export class ExtentReader {
     const segment = { file: this.#volumes.files.openRead(path), readers: 0, isDropped: false }
     // Its failure is met by whoever awaits it.
     segment.file.catch(() => undefined)
+    if (this.#retired.has(name)) {
+      // Closed by its first and only reader.
+      segment.isDropped = true
+      return segment
+    }
     this.#open.set(name, segment)
     if (this.#open.size > openFileCountMax) {
       const [oldest] = this.#open

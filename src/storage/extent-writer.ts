@@ -13,6 +13,7 @@ import { R2dError } from '../errors.ts'
 import type { SealedExtent } from './extent.ts'
 import { place } from './placement.ts'
 import type { Replica } from './replica.ts'
+import type { SegmentEvents, SegmentPlace } from './sealed-segments.ts'
 import { encodeRecord, SegmentWriter, type EncodedRecord } from './segment-writer.ts'
 import type { Volume, VolumeSet } from './volume-set.ts'
 
@@ -42,17 +43,26 @@ interface Stripe {
   left: number
 }
 
+export interface ExtentWriterOptions {
+  volumes: VolumeSet
+  random?: () => number
+  /** Told of the segments that are written to. */
+  segments?: SegmentEvents | undefined
+}
+
 export class ExtentWriter {
   readonly #volumes: VolumeSet
   readonly #random: () => number
+  readonly #segments: SegmentEvents | undefined
   readonly #writers = new Map<number, SegmentWriter>()
   /** By location and count of replicas. */
   readonly #stripes = new Map<string, Stripe>()
 
-  constructor({ volumes, random = Math.random }: { volumes: VolumeSet; random?: () => number }) {
+  constructor({ volumes, random = Math.random, segments }: ExtentWriterOptions) {
     this.#volumes = volumes
     this.#random = random
     volumes.onUpdate(() => this.#leaveVolumes())
+    this.#segments = segments
   }
 
   /** Durable on every replica on return: `replicaCountMin` at least. R2D_STORE_FULL, R2D_UNAVAILABLE. */
@@ -98,6 +108,16 @@ export class ExtentWriter {
     }
 
     return done.map(({ replica }) => replica)
+  }
+
+  /** Puts a record on this volume: durable on return. Undefined if the volume does not take it. */
+  async append(record: EncodedRecord, volume: Volume): Promise<Replica | undefined> {
+    return (await this.#append(volume, record))?.replica
+  }
+
+  /** Has nothing more appended to a segment, if nothing was for so many milliseconds. */
+  async leaveIdle({ volume, segment }: SegmentPlace, idleMs: number): Promise<void> {
+    await this.#writers.get(volume)?.leaveIdle(segment, idleMs)
   }
 
   async close(): Promise<void> {
@@ -160,7 +180,17 @@ export class ExtentWriter {
 
     const { files, storeId, now } = this.#volumes
     const { path, id: volumeId, number: volumeNumber } = volume
-    const writer = new SegmentWriter({ path, storeId, volumeId, volumeNumber, files, now })
+    const { begun, left } = this.#segments ?? {}
+    const writer = new SegmentWriter({
+      path,
+      storeId,
+      volumeId,
+      volumeNumber,
+      files,
+      now,
+      onBegin: segment => begun?.({ volume: volumeNumber, segment }),
+      onLeave: segment => left?.({ volume: volumeNumber, segment })
+    })
     this.#writers.set(volume.number, writer)
     return writer
   }

@@ -6,10 +6,9 @@
 
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { sealedSize } from '../crypto/frame-cipher.ts'
 import type { DataFile, FileSystem } from '../file.ts'
 import type { Replica } from './replica.ts'
-import { decodeRecordHeader, recordHeaderSize, segmentName } from './segment-format.ts'
+import { decodeRecordHeader, recordHeaderSize, recordSize, segmentName } from './segment-format.ts'
 import type { EncodedRecord } from './segment-writer.ts'
 import { segmentsName } from './superblock.ts'
 
@@ -23,11 +22,6 @@ export interface ExpectedExtent {
 
 export type RecordRead =
   { record: EncodedRecord; reason?: never } | { record?: never; reason: string }
-
-/** Bytes of an extent's record. */
-export function recordSize(plainSize: number): number {
-  return recordHeaderSize + sealedSize(plainSize)
-}
 
 /** The record, or why there is no right one at the place: never rejects. */
 export async function readRecord(

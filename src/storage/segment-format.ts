@@ -163,3 +163,10 @@ export function recordSize(plainSize: number): number {
 export function segmentName(number: number): string {
   return `${number.toString(16).padStart(12, '0')}.segment`
 }
+
+/** Undefined if it is no segment's name. */
+export function parseSegmentName(name: string): number | undefined {
+  const digits = /^([0-9a-f]{12})\.segment$/.exec(name)?.[1]
+  const number = digits === undefined ? 0 : Number.parseInt(digits, 16)
+  return number >= 1 ? number : undefined
+}

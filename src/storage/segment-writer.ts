@@ -45,7 +45,7 @@ export function encodeRecord({ id, size, frames }: SealedExtent): EncodedRecord 
   return { buffers: [header, ...frames], size: header.length + payloadSize }
 }
 
-export interface SegmentPlace {
+export interface RecordPlace {
   segment: number
   /** Of the record's first byte. */
   offset: number
@@ -53,7 +53,7 @@ export interface SegmentPlace {
 
 interface Waiting {
   record: EncodedRecord
-  resolve: (place: SegmentPlace) => void
+  resolve: (place: RecordPlace) => void
   reject: (error: unknown) => void
 }
 
@@ -65,6 +65,9 @@ export interface SegmentWriterOptions {
   files: FileSystem
   /** Milliseconds since the epoch. */
   now: () => number
+  /** Told of each segment when its file is there, and when nothing more is appended to it. */
+  onBegin?: (segment: number) => void
+  onLeave?: (segment: number) => void
 }
 
 export class SegmentWriter {
@@ -72,6 +75,8 @@ export class SegmentWriter {
   #queue: Waiting[] = []
   #running: Promise<void> | undefined
   #open: { file: DataFile; number: number; end: number } | undefined
+  /** When the last group was begun, on the clock of `now`. */
+  #lastGroup = 0
   #lastNumber = 0
   #isClosed = false
 
@@ -80,7 +85,7 @@ export class SegmentWriter {
   }
 
   /** Durable on return. Rejects with the file system's error; the record is then nowhere. */
-  append(record: EncodedRecord): Promise<SegmentPlace> {
+  append(record: EncodedRecord): Promise<RecordPlace> {
     if (this.#isClosed) {
       return Promise.reject(new R2dError('R2D_UNAVAILABLE', 'The daemon is stopping'))
     }
@@ -95,6 +100,12 @@ export class SegmentWriter {
     this.#isClosed = true
     await this.#running
     await this.#leaveSegment()
+  }
+
+  /** Leaves this segment if it is the open one and nothing was appended for so many milliseconds. */
+  async leaveIdle(segment: number, idleMs: number): Promise<void> {
+    if (this.#open?.number !== segment || this.#running !== undefined) return
+    if (this.#options.now() - this.#lastGroup >= idleMs) await this.#leaveSegment()
   }
 
   async #run(): Promise<void> {
@@ -128,9 +139,10 @@ export class SegmentWriter {
     return this.#queue.splice(0, count)
   }
 
-  async #writeGroup(group: readonly Waiting[]): Promise<SegmentPlace[]> {
+  async #writeGroup(group: readonly Waiting[]): Promise<RecordPlace[]> {
+    this.#lastGroup = this.#options.now()
     const segment = await this.#segment()
-    const places: SegmentPlace[] = []
+    const places: RecordPlace[] = []
     const buffers: Uint8Array[] = []
     let end = segment.end
     for (const { record } of group) {
@@ -173,6 +185,7 @@ export class SegmentWriter {
       const created = now()
       const header = { storeId, volumeId, volumeNumber, segmentNumber: number, created }
       this.#open = { file, number, end: segmentHeaderSize }
+      this.#options.onBegin?.(number)
       await file.write([encodeSegmentHeader(header)], 0)
       await file.sync()
       await files.syncDirectory(directory)
@@ -183,7 +196,10 @@ export class SegmentWriter {
   async #leaveSegment(): Promise<void> {
     const left = this.#open
     this.#open = undefined
+    if (left === undefined) return
+
     // Everything acknowledged was synced: closing has nothing left to fail at that matters.
-    await left?.file.close().catch(() => undefined)
+    await left.file.close().catch(() => undefined)
+    this.#options.onLeave?.(left.number)
   }
 }

@@ -8,7 +8,7 @@ import test from 'ava'
 import { openStore } from '../../daemon/open-store.ts'
 import { Threads } from '../../daemon/threads.ts'
 import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
-import { ReadEpochs } from '../../src/metadata/read-register.ts'
+import { OperationEpochs } from '../../src/metadata/operation-register.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
 import { createVolume } from '../../src/storage/superblock.ts'
 import { makeHome } from '../objects/open-store.ts'
@@ -48,13 +48,16 @@ test('a committer and a gateway that die under load are replaced, and what was a
     defaultLocation: record.defaultLocation,
     hasJournal: true,
     epoch: new SharedArrayBuffer(4),
-    reads: new ReadEpochs(2).memory,
+    reads: new OperationEpochs(2).memory,
+    writes: new OperationEpochs(3).memory,
     objectSequences: new ObjectSequences().memory,
     logLevel: 'info'
   }
   const threads = await Threads.start(parts, settings, {
     onFault: () => undefined,
     onLog: () => undefined,
+    onSegment: () => undefined,
+    onOwnerEnd: () => undefined,
     onGatewayEnd: () => undefined,
     onStuck: reason => t.fail(reason),
     onFatal: error => t.fail(error.message)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { RepairWork } from '../../src/maintenance/repair-extent.ts'
+import { OperationEpochs, OperationRegister } from '../../src/metadata/operation-register.ts'
 import { openRocksDb } from '../../src/metadata/rocksdb.ts'
 import { LocalCommitter } from '../../src/metadata/committer.ts'
 import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
@@ -58,6 +59,7 @@ export async function openRepairStore(
 
   const group = new GroupCommitter(engine, new ObjectSequences())
   const writer = new ExtentWriter({ volumes: volumes.volumes })
+  const writes = new OperationRegister(new OperationEpochs(1).memory, 0)
   const committer = new LocalCommitter(group, writer, new ConfigurationEpoch())
   t.teardown(async () => {
     await group.close()
@@ -70,7 +72,7 @@ export async function openRepairStore(
     files,
     volumes,
     engine,
-    work: { metadata: engine, committer, volumes: volumes.volumes, writer },
+    work: { metadata: engine, committer, volumes: volumes.volumes, writer, writes },
     async write(size, count) {
       const made = makeExtent(size)
       const own = new ExtentWriter({ volumes: volumes.volumes })

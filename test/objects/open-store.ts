@@ -13,11 +13,12 @@ import { ConfigurationEpoch } from '../../src/metadata/configuration-epoch.ts'
 import type { Engine } from '../../src/metadata/engine.ts'
 import { GroupCommitter } from '../../src/metadata/group-committer.ts'
 import { ObjectSequences } from '../../src/metadata/object-sequences.ts'
-import { ReadEpochs } from '../../src/metadata/read-register.ts'
+import { OperationEpochs } from '../../src/metadata/operation-register.ts'
 import { createObjectStore } from '../../src/objects/object-store.ts'
 import type { StoreContext } from '../../src/objects/context.ts'
 import type { Store } from '../../src/objects/store.ts'
 import { ExtentWriter } from '../../src/storage/extent-writer.ts'
+import { SealedSegments, type SegmentPlace } from '../../src/storage/sealed-segments.ts'
 import type { VolumeSet } from '../../src/storage/volume-set.ts'
 
 export type EngineName = 'rocksdb' | 'classic-level'
@@ -27,8 +28,12 @@ export interface TestStore {
   context: StoreContext
   home: string
   faults: FaultReport[]
-  reads: ReadEpochs
+  reads: OperationEpochs
+  writes: OperationEpochs
+  sealed: SealedSegments
   volumes: VolumeSet
+  /** Has whoever appends to the segment leave it. */
+  leaveIdle: (place: SegmentPlace) => Promise<void>
   close: () => Promise<void>
 }
 
@@ -85,17 +90,21 @@ export async function openStoreOn({
   }
   const volumes = await openVolumes(description, report, files)
   const sequences = new ObjectSequences()
+  const reads = new OperationEpochs(1)
+  const writes = new OperationEpochs(2)
+  const sealed = new SealedSegments(writes)
+  await sealed.addExisting(volumes)
   const group = new GroupCommitter(engine, sequences)
-  const writer = new ExtentWriter({ volumes })
+  const writer = new ExtentWriter({ segments: sealed.eventsOf(0), volumes })
   const epoch = new ConfigurationEpoch()
-  const reads = new ReadEpochs(1)
   const context = buildContext(
     {
       masterKeys: opened.keyring.memory,
       defaultLocation: opened.record.defaultLocation,
       epoch: epoch.memory,
       reads: reads.memory,
-      objectSequences: sequences.memory
+      objectSequences: sequences.memory,
+      writes: writes.memory
     },
     {
       metadata: engine,
@@ -103,11 +112,15 @@ export async function openStoreOn({
       volumes,
       report,
       thread: 0,
+      segments: sealed.eventsOf(0),
       writeBufferSize: 64 * 1024 * 1024,
       memoryTierSize: 1024 * 1024
     }
   )
 
+  const leaveIdle = async (place: SegmentPlace): Promise<void> => {
+    for (const each of [writer, context.writer]) await each.leaveIdle(place, 0)
+  }
   const close = async (): Promise<void> => {
     await group.close()
     await writer.close()
@@ -116,7 +129,18 @@ export async function openStoreOn({
     await context.hashers.close()
     await engine[Symbol.asyncDispose]()
   }
-  return { store: createObjectStore(context), context, home: path, faults, reads, volumes, close }
+  return {
+    store: createObjectStore(context),
+    context,
+    home: path,
+    faults,
+    reads,
+    writes,
+    sealed,
+    volumes,
+    leaveIdle,
+    close
+  }
 }
 
 export async function* bodyOf(content: Buffer, pieceSize = 65_536): AsyncGenerator<Buffer> {

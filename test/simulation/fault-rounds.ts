@@ -161,11 +161,11 @@ function hurt({ disk, random, kind }: Round, victim: string, count: () => void):
 
 /** Afterwards every replica of every extent is right. */
 async function repairAll({ context, volumes }: TestStore, figures: FaultFigures): Promise<void> {
-  const { metadata, committer, writer } = context
+  const { metadata, committer, writer, writes } = context
   for (const wanted of ['repaired', 'whole']) {
     await using cursor = metadata.scan({ gte: Buffer.from('e'), lt: Buffer.from('f') })
     for (const { key } of await cursor.read(1_000_000)) {
-      const work = { metadata, committer, volumes, writer }
+      const work = { metadata, committer, volumes, writer, writes }
       const outcome = await repairExtent(work, key.subarray(1))
       assert(outcome?.kind === 'whole' || outcome?.kind === wanted, JSON.stringify(outcome))
       if (outcome.kind === 'repaired') figures.repaired++

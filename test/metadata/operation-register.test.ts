@@ -1,9 +1,10 @@
 // The register of reads: a number is past exactly when every read that began at it, in any thread, has ended.
 
 import assert from 'node:assert/strict'
+import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
-import { ReadEpochs, ReadRegister } from '../../src/metadata/read-register.ts'
+import { OperationEpochs, OperationRegister } from '../../src/metadata/operation-register.ts'
 
 type Step = { kind: 'begin'; thread: number } | { kind: 'end'; at: number } | { kind: 'advance' }
 
@@ -15,8 +16,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 test('a number is past once all reads that began at it or before have ended, in whatever order', t => {
   const property = fc.property(fc.array(step, { maxLength: 60 }), steps => {
-    const epochs = new ReadEpochs(3)
-    const threads = [0, 1, 2].map(thread => new ReadRegister(epochs.memory, thread))
+    const epochs = new OperationEpochs(3)
+    const threads = [0, 1, 2].map(thread => new OperationRegister(epochs.memory, thread))
     const underWay: { epoch: number; end: () => void }[] = []
     let current = 1
     for (const each of steps) {
@@ -53,17 +54,21 @@ test('a number is past once all reads that began at it or before have ended, in 
   })
 })
 
-test('the reads of a thread that has ended are not waited for, nor those of the one before it', t => {
-  const epochs = new ReadEpochs(2)
-  new ReadRegister(epochs.memory, 0).begin()
-  new ReadRegister(epochs.memory, 1).begin()
+test('a thread that has ended is waited for until nothing happens any more that it asked for, whoever has its place by then', async t => {
+  const epochs = new OperationEpochs(2)
+  new OperationRegister(epochs.memory, 0).begin()
   const epoch = epochs.advance()
-  t.false(epochs.isPast(epoch))
+  const settled = Promise.withResolvers<void>()
 
-  epochs.clear(0)
+  epochs.threadEnded(0, settled.promise)
+  const next = new OperationRegister(epochs.memory, 0)
+  next.begin()()
+
   t.false(epochs.isPast(epoch))
-  const replaced = new ReadRegister(epochs.memory, 1)
+  settled.resolve()
+  await turn()
   t.true(epochs.isPast(epoch))
-  replaced.begin()
+  next.begin()
   t.true(epochs.isPast(epoch))
+  t.false(epochs.isPast(epoch + 1))
 })
