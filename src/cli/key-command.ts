@@ -2,7 +2,7 @@
  * What the commands for the master key share: they ask the daemon, or, where none is running, do it themselves on the store.
  */
 
-import type { ControlClient } from '../control/client.ts'
+import { isNobody, type ControlClient } from '../control/client.ts'
 import type { KeyStatus } from '../control/protocol.ts'
 import { R2dError } from '../errors.ts'
 import type { Home } from '../home.ts'
@@ -32,7 +32,7 @@ export abstract class KeyCommand extends R2dCommand {
     try {
       return await online(control)
     } catch (error) {
-      if (!(error instanceof R2dError && error.code === 'R2D_UNREACHABLE')) throw error
+      if (!isNobody(error)) throw error
       const store = await this.offline()
       return await offline(store, await this.keyVariables(home, store))
     }

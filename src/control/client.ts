@@ -20,8 +20,10 @@ import type {
   Status
 } from './protocol.ts'
 
-/** Nothing that is asked here takes long. */
+/** Little of what is asked here takes long. */
 const timeoutMs = 10_000
+/** What derives a key from a passphrase does, on a busy machine more so. */
+const keyTimeoutMs = 120_000
 
 /** R2D_UNREACHABLE when nobody listens. */
 export class ControlClient {
@@ -80,19 +82,19 @@ export class ControlClient {
   }
 
   key(): Promise<KeyStatus> {
-    return this.#ask<KeyStatus>('GET', '/v1/key')
+    return this.#ask<KeyStatus>('GET', '/v1/key', undefined, keyTimeoutMs)
   }
 
   rotateKey(): Promise<KeyStatus> {
-    return this.#ask<KeyStatus>('POST', '/v1/key/rotate', {})
+    return this.#ask<KeyStatus>('POST', '/v1/key/rotate', {}, keyTimeoutMs)
   }
 
   changePassphrase(change: PassphraseDocument): Promise<KeyStatus> {
-    return this.#ask<KeyStatus>('POST', '/v1/key/passphrase', change)
+    return this.#ask<KeyStatus>('POST', '/v1/key/passphrase', change, keyTimeoutMs)
   }
 
-  #ask<T>(method: 'GET' | 'POST', path: string, document?: object): Promise<T> {
-    return askControl<T>(this.#socketPath, { method, path, document, timeoutMs })
+  #ask<T>(method: 'GET' | 'POST', path: string, document?: object, wait = timeoutMs): Promise<T> {
+    return askControl<T>(this.#socketPath, { method, path, document, timeoutMs: wait })
   }
 }
 
@@ -135,6 +137,12 @@ export async function askControl<T>(
   if (status < 400) return answer as T
   const { code, message, hint } = answer as ErrorDocument
   throw new R2dError(code as ErrorCode, message, hint === undefined ? {} : { hint })
+}
+
+/** Whether nobody listens: one that does not answer in time is running all the same. */
+export function isNobody(error: unknown): boolean {
+  if (!(error instanceof R2dError) || error.code !== 'R2D_UNREACHABLE') return false
+  return ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error.cause) ?? '')
 }
 
 /** A socket that is there and that nobody answers is what a daemon leaves that was not stopped. */
