@@ -160,7 +160,7 @@ export class Space {
     if (figures.missing > 0) {
       log.error(
         { references: figures.missing },
-        'what was deleted referred to rows that are not there: r2d fsck tells more'
+        'what was deleted referred to rows that are not there: a fault of the metadata, see r2d meta verify --deep'
       )
     }
   }

@@ -7,7 +7,8 @@ export default class MetaRestore extends RebuildCommand {
   static override summary = 'Put the metadata back to what it was at a snapshot'
   static override description = `\
 Everything that was committed after it is undone: objects that were written since are gone, and those that were deleted since are listed again, but their \
-content is there only if its space was not given back yet. To lose nothing, use r2d meta rebuild.`
+content is there only if its space was not given back yet. The metadata that was there is put aside; the daemon gives the space of what only that names back \
+once it is started. To lose nothing, use r2d meta rebuild.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> newest --replace',
     '<%= config.bin %> <%= command.id %> 1764000000000 --replace'

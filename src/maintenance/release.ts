@@ -55,7 +55,7 @@ export interface ReleaseFigures {
   references: number
   extents: number
   pages: number
-  /** References to rows that are not there: `r2d fsck` says which. */
+  /** References to rows that are not there: a fault of the metadata. */
   missing: number
 }
 

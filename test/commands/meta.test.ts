@@ -1,8 +1,10 @@
 // r2d meta as a person uses it: metadata that is lost, old, damaged, moved; dumps that are cut short.
 
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import {
   DaemonProcess,
@@ -232,6 +234,42 @@ test('restore goes back to a snapshot, and what comes then is a history of its o
   const [socketThen = ''] = last.status.sockets
   t.is((await localRequest(socketThen, 'GET', `/${bucket}/b`)).status, 404)
   await last.stop()
+})
+
+test('restore finds what was moved to other places since the snapshot', async t => {
+  const home = await makeHome(t)
+  const environment = {
+    R2D_BUCKET: bucket,
+    R2D_GATEWAY_THREADS: '1',
+    R2D_SPACE_IDLE: '1',
+    R2D_SPACE_DEAD_SHARE: '10'
+  }
+  const daemon = await DaemonProcess.start(home, environment)
+  const [socket = ''] = daemon.status.sockets
+  const [kept, doomed] = [randomBytes(400_000), randomBytes(3_000_000)]
+  for (const [name, content] of Object.entries({ kept, doomed })) {
+    const { status } = await localRequest(socket, 'PUT', `/${bucket}/${name}`, content)
+    t.is(status, 200)
+  }
+  const { stdout } = await meta(home, 'snapshot', '--json')
+  const { number } = JSON.parse(stdout) as { number: number }
+  t.is((await localRequest(socket, 'DELETE', `/${bucket}/doomed`)).status, 204)
+  const deadline = Date.now() + 60_000
+  // Both replicas.
+  while ((await daemon.client().status()).compaction.moved < 2 * kept.length) {
+    assert(Date.now() < deadline, 'the kept object is moved')
+    await delay(100)
+  }
+  await daemon.stop()
+
+  const restored = await meta(home, 'restore', `${number}`, '--replace')
+  t.is(restored.code, 0, restored.stderr)
+  const again = await DaemonProcess.start(home)
+  const [socketThen = ''] = again.status.sockets
+  const { status, body } = await localRequest(socketThen, 'GET', `/${bucket}/kept`)
+  t.is(status, 200)
+  t.true(body.equals(kept))
+  await again.stop()
 })
 
 test('with the journal off nothing is taken from an old one, and on again it begins with a snapshot', async t => {

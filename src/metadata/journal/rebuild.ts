@@ -6,7 +6,8 @@
 import { R2dError } from '../../errors.ts'
 import type { FileSystem } from '../../file.ts'
 import type { Engine, Put } from '../engine.ts'
-import { journalPositionKey } from '../keys.ts'
+import { decodeExtentRecord, encodeExtentRecord } from '../extent-record.ts'
+import { journalPositionKey, rowKindOf } from '../keys.ts'
 import type { Row } from './batch-codec.ts'
 import { listJournalFiles, type JournalFault, type JournalVolume } from './journal-files.ts'
 import { hasJournalKey, readJournalKeys, type JournalKey } from './journal-key.ts'
@@ -106,22 +107,46 @@ export async function rebuildRows(
   return { snapshot, commits, rows: writer.count, sequence, gapBefore: line.gapBefore }
 }
 
-/** The rows of one snapshot alone, as they were then; `number` 0 is the newest that is whole. */
+/**
+ * The rows of one snapshot, as they were then; `number` 0 is the newest that is whole. Where things are is taken from the
+ * journal behind it all the same: compaction and repair have moved replicas since, and volumes have come and gone.
+ */
 export async function restoreRows(
   contents: VolumeContents,
   into: Engine,
   number: number,
   { onFault }: Pick<ContentsOptions, 'onFault'>
 ): Promise<Rebuilt> {
-  const { files } = contents
+  const { files, line } = contents
   const snapshot = await chooseSnapshot(contents, number, onFault)
   const writer = new RowsWriter(into)
   for await (const rows of readSnapshot(snapshot, files, onFault)) await writer.add(rows)
   await writer.flush()
   const { term, sequence } = snapshot
+  for await (const { rows } of line.after(sequence)) await writer.add(await placesOf(rows, into))
+  await writer.flush()
+
   const position = positionRow({ term, sequence, isJournaled: false, keys: [] })
   await into.commit({ checks: [], puts: [position], deletes: [] })
-  return { snapshot, commits: 0, rows: writer.count, sequence, gapBefore: undefined }
+  return { snapshot, commits: 0, rows: writer.count, sequence, gapBefore: line.gapBefore }
+}
+
+/** Of rows that were written later: those that say where the volumes are, and replicas of extents that are there. */
+async function placesOf(rows: readonly Row[], engine: Engine): Promise<Row[]> {
+  const places: Row[] = []
+  for (const { key, value } of rows) {
+    if (value === undefined) continue
+    const kind = rowKindOf(key)
+    if (kind === 'volume') places.push({ key, value })
+    if (kind !== 'extent') continue
+
+    const row = await engine.get(key)
+    if (row === undefined) continue
+    const { replicas } = decodeExtentRecord(value)
+    const extent = { ...decodeExtentRecord(row.value), replicas }
+    places.push({ key, value: encodeExtentRecord(extent) })
+  }
+  return places
 }
 
 /** `number` 0 is the newest that is whole. */
