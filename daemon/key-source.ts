@@ -115,7 +115,7 @@ function takeVariable(name: string): string | undefined {
   return value === '' ? undefined : value
 }
 
-export function readPassphraseFile(path: string): string {
+function readPassphraseFile(path: string): string {
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {

@@ -153,7 +153,7 @@ export class Snapshots {
   }
 }
 
-export function describeSnapshot(snapshot: Snapshot): NonNullable<SnapshotsDocument['newest']> {
+function describeSnapshot(snapshot: Snapshot): NonNullable<SnapshotsDocument['newest']> {
   const { number, rows, bytes, chunks, term, sequence, copies } = snapshot
   return {
     number,

@@ -424,12 +424,6 @@ export function discardRange(discardedMin = 0): Range {
   return { gte: discardPosition(discardedMin, 0), lt: prefixEnd(Buffer.from(kinds.discard)) }
 }
 
-/** Milliseconds since the epoch. */
-export function parseDiscardKey(rowKey: Buffer): number {
-  assert(rowKey.length === 25)
-  return Number(rowKey.readBigUInt64BE(1))
-}
-
 function discardPosition(discarded: number, tailSize: number): Buffer {
   const key = Buffer.alloc(9 + tailSize)
   key.write(kinds.discard, 'latin1')

@@ -13,7 +13,7 @@ import { errnoOf, nodeFiles, type FileSystem } from '../file.ts'
 import { requireVolume } from './superblock.ts'
 
 /** Bytes that are left free on a volume, if nothing else is asked for: repair and compaction need some to work with. */
-export const freeSpaceMinDefault = 64 * 1024 * 1024
+const freeSpaceMinDefault = 64 * 1024 * 1024
 
 /** How long a reading of free space is used, milliseconds. */
 const spaceAgeMaxMs = 2_000

@@ -58,7 +58,7 @@ export async function makeTree(path: string): Promise<void> {
 }
 
 /** Path below the root, to the SHA-256 of what the file holds. */
-export async function readTree(path: string): Promise<Map<string, string>> {
+async function readTree(path: string): Promise<Map<string, string>> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true })
   const tree = new Map<string, string>()
   for (const entry of entries) {

@@ -11,7 +11,7 @@ interface Place {
   payloadSize: number
 }
 
-export async function flipBit(path: string, position: number, bit = 2): Promise<void> {
+async function flipBit(path: string, position: number, bit = 2): Promise<void> {
   const file = await open(path, 'r+')
   try {
     const byte = Buffer.alloc(1)

@@ -21,7 +21,7 @@ import { journalFolder, placeJournalKey, type JournalKey } from './journal-key.t
 import type { SealedRecord } from './sealed-record.ts'
 
 /** Bytes at which the next file is begun: what a start may have to read on each volume. */
-export const journalFileSizeMax = 32 * 1024 * 1024
+const journalFileSizeMax = 32 * 1024 * 1024
 
 export interface JournalCopies {
   location: string

@@ -166,7 +166,7 @@ export async function chooseSnapshot(
 }
 
 /** The newest snapshot that is on the line and can be read to its end: it is read once for that. */
-export async function newestWhole(
+async function newestWhole(
   { snapshots, line, files }: VolumeContents,
   onFault: (fault: JournalFault) => void
 ): Promise<Snapshot> {

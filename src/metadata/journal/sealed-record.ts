@@ -33,7 +33,7 @@ import {
 
 export const recordHeaderSize = 64
 /** Bytes of a payload: what a header may ask a reader to hold. A commit of 1,024 mutations stays far below it. */
-export const payloadSizeMax = 1024 * 1024 * 1024
+const payloadSizeMax = 1024 * 1024 * 1024
 
 export const recordMagic = Buffer.from('R2DM', 'latin1')
 const version = 1

@@ -59,7 +59,7 @@ export interface JournalFigures {
   found: number
 }
 
-export async function openVolumesOn(
+async function openVolumesOn(
   disk: SimulatedDisk,
   descriptions: readonly VolumeDescription[],
   clock: { now: number }
@@ -68,7 +68,7 @@ export async function openVolumesOn(
   return VolumeSet.open(descriptions, { storeId, onFault, files: disk, now: () => clock.now++ })
 }
 
-export async function makeVolumes(disk: SimulatedDisk): Promise<VolumeDescription[]> {
+async function makeVolumes(disk: SimulatedDisk): Promise<VolumeDescription[]> {
   const descriptions: VolumeDescription[] = []
   for (const number of [1, 2, 3]) {
     const path = `/v${number}`
@@ -106,7 +106,7 @@ export async function rebuildFrom(
   return { rows: await rowsOf(engine), rebuilt }
 }
 
-export async function takeSnapshot(
+async function takeSnapshot(
   engine: Engine,
   volumes: VolumeSet,
   random: Random
@@ -327,7 +327,7 @@ function failVolume(disk: SimulatedDisk, number: number): void {
       : undefined
 }
 
-export function randomBatch(random: Random, n: number): Batch {
+function randomBatch(random: Random, n: number): Batch {
   const names = new Set(Array.from({ length: 1 + random.below(4) }, () => `x${random.below(12)}`))
   const puts = []
   const deletes = []
