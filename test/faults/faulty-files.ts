@@ -1,7 +1,7 @@
 // A file system that fails as it is told to: over the real one, at the seam that volumes use.
 
-import type { DataFile, FileSystem } from '../../src/file.ts'
-import { nodeFiles } from '../../src/file.ts'
+import type { DataFile } from '../../src/file.ts'
+import { injected, WrappedFiles } from './wrapped-files.ts'
 
 export interface Faults {
   /** Paths that contain this fail to be created, written to or synced with this errno. */
@@ -12,54 +12,16 @@ export interface Faults {
   flip?: string
 }
 
-export class FaultyFiles implements FileSystem {
+export class FaultyFiles extends WrappedFiles {
   faults: Faults = {}
   syncs = 0
   writes = 0
 
-  async create(path: string): Promise<DataFile> {
-    this.#fail(this.faults.write, path)
-    return this.#wrap(path, await nodeFiles.create(path))
+  protected override before(operation: 'create' | 'open', path: string): void {
+    if (operation === 'create') this.#fail(this.faults.write, path)
   }
 
-  async createSynced(path: string): Promise<DataFile> {
-    this.#fail(this.faults.write, path)
-    return this.#wrap(path, await nodeFiles.createSynced(path))
-  }
-
-  async openRead(path: string): Promise<DataFile> {
-    return this.#wrap(path, await nodeFiles.openRead(path))
-  }
-
-  makeDirectory(path: string): Promise<void> {
-    return nodeFiles.makeDirectory(path)
-  }
-
-  syncDirectory(path: string): Promise<void> {
-    return nodeFiles.syncDirectory(path)
-  }
-
-  list(path: string): Promise<string[]> {
-    return nodeFiles.list(path)
-  }
-
-  remove(path: string): Promise<void> {
-    return nodeFiles.remove(path)
-  }
-
-  readWhole(path: string): Promise<Buffer> {
-    return nodeFiles.readWhole(path)
-  }
-
-  replaceWhole(path: string, content: Uint8Array): Promise<void> {
-    return nodeFiles.replaceWhole(path, content)
-  }
-
-  space(path: string): Promise<{ device: number; free: number; total: number }> {
-    return nodeFiles.space(path)
-  }
-
-  #wrap(path: string, file: DataFile): DataFile {
+  protected override wrap(path: string, file: DataFile): DataFile {
     return {
       read: async (into, position) => {
         this.#fail(this.faults.read, path)
@@ -88,6 +50,6 @@ export class FaultyFiles implements FileSystem {
   #fail(fault: { path: string; errno: string } | undefined, path: string): void {
     if (fault === undefined || !path.includes(fault.path)) return
 
-    throw Object.assign(new Error(`${fault.errno}: injected`), { code: fault.errno })
+    throw injected(fault.errno)
   }
 }

@@ -2,7 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { nodeFiles, type DataFile, type FileSystem } from '../../src/file.ts'
+import type { DataFile } from '../../src/file.ts'
+import { injected, WrappedFiles } from './wrapped-files.ts'
 
 export type Operation = 'create' | 'write' | 'sync' | 'open' | 'read'
 export type Effect = 'EIO' | 'ENOSPC' | 'short' | 'flip' | 'slow'
@@ -40,7 +41,7 @@ export const plannedFault: fc.Arbitrary<PlannedFault> = fc
 
 const slowMs = 3
 
-export class RandomFaults implements FileSystem {
+export class RandomFaults extends WrappedFiles {
   openCount = 0
   /** Faults that have happened. */
   happened = 0
@@ -53,50 +54,11 @@ export class RandomFaults implements FileSystem {
     this.#counts = new Map()
   }
 
-  async create(path: string): Promise<DataFile> {
-    await this.#meet('create', path)
-    return this.#wrap(path, await nodeFiles.create(path))
+  protected override async before(operation: 'create' | 'open', path: string): Promise<void> {
+    await this.#meet(operation, path)
   }
 
-  async createSynced(path: string): Promise<DataFile> {
-    await this.#meet('create', path)
-    return this.#wrap(path, await nodeFiles.createSynced(path))
-  }
-
-  async openRead(path: string): Promise<DataFile> {
-    await this.#meet('open', path)
-    return this.#wrap(path, await nodeFiles.openRead(path))
-  }
-
-  makeDirectory(path: string): Promise<void> {
-    return nodeFiles.makeDirectory(path)
-  }
-
-  syncDirectory(path: string): Promise<void> {
-    return nodeFiles.syncDirectory(path)
-  }
-
-  list(path: string): Promise<string[]> {
-    return nodeFiles.list(path)
-  }
-
-  remove(path: string): Promise<void> {
-    return nodeFiles.remove(path)
-  }
-
-  readWhole(path: string): Promise<Buffer> {
-    return nodeFiles.readWhole(path)
-  }
-
-  replaceWhole(path: string, content: Uint8Array): Promise<void> {
-    return nodeFiles.replaceWhole(path, content)
-  }
-
-  space(path: string): Promise<{ device: number; free: number; total: number }> {
-    return nodeFiles.space(path)
-  }
-
-  #wrap(path: string, file: DataFile): DataFile {
+  protected override wrap(path: string, file: DataFile): DataFile {
     this.openCount++
     return {
       read: async (into, position) => {
@@ -112,7 +74,7 @@ export class RandomFaults implements FileSystem {
         if ((await this.#meet('write', path)) === 'short') {
           const whole = Buffer.concat(buffers)
           await file.write([whole.subarray(0, Math.ceil(whole.length / 2))], position)
-          throw fault('EIO')
+          throw injected('EIO')
         }
         await file.write(buffers, position)
       },
@@ -144,11 +106,7 @@ export class RandomFaults implements FileSystem {
 
     this.happened++
     if (met.effect === 'slow') await delay(slowMs)
-    if (met.effect === 'EIO' || met.effect === 'ENOSPC') throw fault(met.effect)
+    if (met.effect === 'EIO' || met.effect === 'ENOSPC') throw injected(met.effect)
     return met.effect
   }
-}
-
-function fault(code: string): Error {
-  return Object.assign(new Error(`${code}: injected`), { code })
 }
