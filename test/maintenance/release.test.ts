@@ -1,7 +1,7 @@
 // Release: whatever is put, copied, assembled and deleted, rows count exactly what refers to them, and what nobody refers to goes.
 
 import assert from 'node:assert/strict'
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import fc from 'fast-check'
 import { Releaser, type ReleaseFigures } from '../../src/maintenance/release.ts'
@@ -396,16 +396,29 @@ test('a reader that does not move is waited for only so long; it then gets an er
 test('a round that is told to stop ends, and what is left of it is released by the next', async t => {
   const opened = await openRelease('rocksdb')
   t.teardown(opened.close)
-  const { open, releaser, release } = opened
+  const { open, release } = opened
+  const { metadata, committer } = open.context
   await put(open, 'large', contentOf(40 * MiB, 1))
   await open.store.delete(bucket, ['large'])
   const stopping = new AbortController()
-  const round = releaser.round(stopping.signal)
-  await delay(1)
-  stopping.abort()
-  await round
-  await assertExactReferences(open.context.metadata)
+  const releaser = new Releaser({
+    metadata,
+    committer,
+    reads: open.reads,
+    // Behind the first of several commits that the object takes.
+    onFreed: () => {
+      stopping.abort()
+    },
+    onUnheard: () => assert.fail('Every commit is heard of'),
+    now: Date.now
+  })
 
+  const { extents } = await releaser.round(stopping.signal)
+
+  t.true(extents < 40 * 16)
+  const left = await assertExactReferences(metadata)
+  t.is(left.discards, 1)
+  t.true(left.extents > 0)
   await release()
 
   t.deepEqual(await assertExactReferences(open.context.metadata), {
