@@ -6,7 +6,6 @@
  * most risk first goes over the rows once for each degree of it.
  */
 
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Engine } from '../metadata/engine.ts'
 import { decodeExtentRecord, type ExtentRecord } from '../metadata/extent-record.ts'
 import { extentKey, parseRepairKey, repairKey, repairRange } from '../metadata/keys.ts'
@@ -15,8 +14,7 @@ import { recordSize } from '../storage/segment-format.ts'
 import type { VolumeSet } from '../storage/volume-set.ts'
 import { extentPages } from './extent-pages.ts'
 import { locationOf, targetOf } from './replica-standing.ts'
-
-const pageSize = 512
+import { rowPages } from './row-pages.ts'
 
 export interface RepairCandidate {
   /** 16 bytes. */
@@ -44,15 +42,7 @@ export async function* notedPages(
   counting: Counting,
   signal: AbortSignal
 ): AsyncGenerator<RepairCandidate[], void, undefined> {
-  const { gte, lt } = repairRange()
-  let next = gte
-  while (!signal.aborted) {
-    const started = performance.now()
-    await using cursor = metadata.scan({ gte: next, lt })
-    const entries = await cursor.read(pageSize)
-    const last = entries.at(-1)
-    if (last === undefined) return
-
+  for await (const entries of rowPages(metadata, repairRange(), signal)) {
     const ids = entries.map(({ key }) => parseRepairKey(key))
     const rows = await metadata.getMany(ids.map(extentKey))
     yield entries.map(({ value }, index) => {
@@ -65,9 +55,6 @@ export async function* notedPages(
       const left = Math.min(replicaCount, countedOf(record, counting))
       return { extentId, left, bytes: bytesOf(record, counting, left), queued }
     })
-    if (entries.length < pageSize) return
-    next = Buffer.concat([last.key, Buffer.alloc(1)])
-    await delay(performance.now() - started, undefined, { signal }).catch(() => undefined)
   }
 }
 
