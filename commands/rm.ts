@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { formatRemote, parseObject, parseRemote } from '../src/cli/address.ts'
-import { isConfirmed } from '../src/cli/confirm.ts'
+import { isConfirmed, yesFlag } from '../src/cli/confirm.ts'
 import { formatSize } from '../src/cli/quantity.ts'
 import { R2dCommand } from '../src/cli/r2d-command.ts'
 import type { ObjectClient } from '../src/control/object-client.ts'
@@ -26,7 +26,7 @@ export default class Rm extends R2dCommand {
   static override flags = {
     recursive: Flags.boolean({ char: 'r', description: 'Everything under the prefix' }),
     'dry-run': Flags.boolean({ char: 'n', description: 'Only say what would be deleted' }),
-    yes: Flags.boolean({ char: 'y', description: 'Do not ask', env: 'R2D_YES' })
+    yes: yesFlag
   }
 
   async run(): Promise<Removed> {

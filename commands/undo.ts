@@ -1,7 +1,8 @@
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { formatRemote, parseRemote } from '../src/cli/address.ts'
-import { isConfirmed } from '../src/cli/confirm.ts'
+import { isConfirmed, yesFlag } from '../src/cli/confirm.ts'
 import { parseMoment } from '../src/cli/moment.ts'
+import { placeArgs } from '../src/cli/place-args.ts'
 import { R2dCommand } from '../src/cli/r2d-command.ts'
 import { TrashClient } from '../src/control/trash-client.ts'
 
@@ -22,20 +23,14 @@ classes that were changed in place are not put back.`
     '<%= config.bin %> <%= command.id %> pictures --since 2026-11-24T15:00:00Z --dry-run'
   ]
   static override enableJsonFlag = true
-  static override args = {
-    address: Args.string({
-      description: 'Bucket, or bucket and prefix',
-      required: true,
-      ignoreStdin: true
-    })
-  }
+  static override args = placeArgs
   static override flags = {
     since: Flags.string({
       description: 'How long ago (2h, 7d), or when (2026-11-24T15:00:00Z)',
       required: true
     }),
     'dry-run': Flags.boolean({ char: 'n', description: 'Only say what would be done' }),
-    yes: Flags.boolean({ char: 'y', description: 'Do not ask', env: 'R2D_YES' })
+    yes: yesFlag
   }
 
   async run(): Promise<Undone> {

@@ -1,6 +1,6 @@
-import { Args, Flags } from '@oclif/core'
 import { formatRemote, parseRemote } from '../../src/cli/address.ts'
-import { isConfirmed } from '../../src/cli/confirm.ts'
+import { isConfirmed, yesFlag } from '../../src/cli/confirm.ts'
+import { placeArgs } from '../../src/cli/place-args.ts'
 import { formatSize } from '../../src/cli/quantity.ts'
 import { R2dCommand } from '../../src/cli/r2d-command.ts'
 import { TrashClient } from '../../src/control/trash-client.ts'
@@ -12,16 +12,8 @@ export default class TrashEmpty extends R2dCommand {
     '<%= config.bin %> <%= command.id %> r2://pictures/2025/ --yes'
   ]
   static override enableJsonFlag = true
-  static override args = {
-    address: Args.string({
-      description: 'Bucket, or bucket and prefix',
-      required: true,
-      ignoreStdin: true
-    })
-  }
-  static override flags = {
-    yes: Flags.boolean({ char: 'y', description: 'Do not ask', env: 'R2D_YES' })
-  }
+  static override args = placeArgs
+  static override flags = { yes: yesFlag }
 
   async run(): Promise<{ objects: number; bytes: number }> {
     const { args, flags } = await this.parse(TrashEmpty)

@@ -1,5 +1,5 @@
-import { Args } from '@oclif/core'
 import { parseRemote } from '../../src/cli/address.ts'
+import { placeArgs } from '../../src/cli/place-args.ts'
 import { R2dCommand } from '../../src/cli/r2d-command.ts'
 import { TrashClient } from '../../src/control/trash-client.ts'
 import type { TrashEntry } from '../../src/control/trash-protocol.ts'
@@ -13,13 +13,7 @@ export default class TrashLs extends R2dCommand {
     '<%= config.bin %> <%= command.id %> r2://pictures/2026/ --json'
   ]
   static override enableJsonFlag = true
-  static override args = {
-    address: Args.string({
-      description: 'Bucket, or bucket and prefix',
-      required: true,
-      ignoreStdin: true
-    })
-  }
+  static override args = placeArgs
 
   async run(): Promise<TrashEntry[]> {
     const { args, flags } = await this.parse(TrashLs)

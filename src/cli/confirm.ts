@@ -3,7 +3,10 @@
  */
 
 import { createInterface } from 'node:readline/promises'
+import { Flags } from '@oclif/core'
 import { R2dError } from '../errors.ts'
+
+export const yesFlag = Flags.boolean({ char: 'y', description: 'Do not ask', env: 'R2D_YES' })
 
 /** Where nobody can be asked, the command is to be given `--yes`. */
 export async function isConfirmed(question: string): Promise<boolean> {
