@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
   DaemonProcess,
+  daemonHome,
   localRequest,
   makeDaemonHome,
   removeHome
@@ -224,8 +225,7 @@ test('without a daemon a command says how to start one', async t => {
 })
 
 test('the daemon is started, found running, restarted and stopped from the command line', async t => {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
+  const home = await daemonHome(t)
   const at = (...args: string[]): Promise<Outcome> => {
     return run(daemon.home, process.execPath, [launcher, ...args], {
       environment: { R2D_HOME: home }

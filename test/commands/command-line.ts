@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 export interface RunOptions {
-  input?: Buffer
+  input?: Buffer | string
   environment?: Record<string, string>
 }
 

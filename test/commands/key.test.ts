@@ -1,46 +1,34 @@
 // The commands for the master key, as a person uses them: with a daemon and without one.
 
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
-import {
-  DaemonProcess,
-  environmentOf,
-  localRequest,
-  makeDaemonHome,
-  removeHome,
-  root
-} from '../daemon/daemon-process.ts'
-
-interface Outcome {
-  code: number | null
-  stdout: string
-  stderr: string
-}
+import { DaemonProcess, daemonHome, localRequest } from '../daemon/daemon-process.ts'
+import { r2dAt, type Outcome } from './command-line.ts'
 
 class Workplace {
   readonly home: string
   readonly keyFile: string
+  readonly #test: ExecutionContext
 
-  private constructor(home: string) {
+  private constructor(test: ExecutionContext, home: string) {
+    this.#test = test
     this.home = home
     this.keyFile = join(home, 'master.key')
   }
 
   static async make(t: ExecutionContext): Promise<Workplace> {
-    const home = await makeDaemonHome()
-    t.teardown(() => removeHome(home))
-    return new Workplace(home)
+    return new Workplace(t, await daemonHome(t))
   }
 
-  start(environment: Record<string, string> = {}): Promise<DaemonProcess> {
-    return DaemonProcess.start(this.home, environment)
+  async start(environment: Record<string, string> = {}): Promise<DaemonProcess> {
+    const daemon = await DaemonProcess.start(this.home, environment)
+    this.#test.teardown(() => daemon.kill())
+    return daemon
   }
 
-  async r2d(
+  r2d(
     args: string,
     { input, ...environment }: { input?: string; [name: string]: string | undefined } = {}
   ): Promise<Outcome> {
@@ -49,16 +37,8 @@ class Workplace {
         (entry): entry is [string, string] => entry[1] !== undefined
       )
     )
-    const child = spawn(process.execPath, [join(root, 'bin/r2d'), ...args.split(' ')], {
-      env: environmentOf(this.home, given)
-    })
-    child.stdin.on('error', () => undefined)
-    child.stdin.end(input)
-    const closed = new Promise<number | null>(resolve => {
-      child.on('close', resolve)
-    })
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-    return { code: await closed, stdout, stderr }
+    const options = { environment: given, ...(input === undefined ? {} : { input }) }
+    return r2dAt(this.home, args.split(' '), options)
   }
 }
 
@@ -139,7 +119,8 @@ test('a recovery sheet gives the key back when the key file is gone, and names w
   t.is(body.toString(), 'kept')
 
   await daemon.client().rotateKey()
-  t.is((await place.r2d('key rotate')).code, 0)
+  const again = await place.r2d('key rotate')
+  t.is(again.code, 0, again.stderr)
   const old = await place.r2d(`key verify ${paper}`)
   t.is(old.code, 10)
   t.regex(old.stderr, /reads right, and is of key/)

@@ -5,22 +5,11 @@ import { randomBytes } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
-import {
-  DaemonProcess,
-  localRequest,
-  makeDaemonHome,
-  removeHome
-} from '../daemon/daemon-process.ts'
+import test from 'ava'
+import { DaemonProcess, daemonHome, localRequest } from '../daemon/daemon-process.ts'
 import { r2dAt, type Outcome } from './command-line.ts'
 
 const bucket = 'kept'
-
-async function makeHome(t: ExecutionContext): Promise<string> {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
-  return home
-}
 
 const contentOf = (name: string): Buffer => Buffer.alloc(5000, name)
 
@@ -67,7 +56,7 @@ async function startAndRequire(home: string, ...names: string[]): Promise<void> 
 const meta = (home: string, ...args: string[]): Promise<Outcome> => r2dAt(home, ['meta', ...args])
 
 test('a daemon that finds volumes without metadata says how to make it again, and leaves the place empty for that', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a', 'b'])
   await rm(join(home, 'metadata'), { recursive: true })
 
@@ -86,7 +75,7 @@ test('a daemon that finds volumes without metadata says how to make it again, an
 })
 
 test('a rebuild is refused while a daemon runs, over metadata that is there, and with another key', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   const daemon = await DaemonProcess.start(home)
   t.is((await meta(home, 'rebuild', '--replace')).code, 10)
   await daemon.stop()
@@ -108,7 +97,7 @@ test('a rebuild is refused while a daemon runs, over metadata that is there, and
 })
 
 test('an old copy of the metadata takes up from the journal what it was not there for', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a'])
   await cp(join(home, 'metadata'), join(home, 'copy'), { recursive: true })
   await makeStore(home, ['b', 'c'])
@@ -122,9 +111,9 @@ test('an old copy of the metadata takes up from the journal what it was not ther
 })
 
 test('volumes in other places are named, their rows follow, and too few of them are refused', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a', 'b', 'c'])
-  const moved = await makeHome(t)
+  const moved = await daemonHome(t)
   await cp(join(home, 'master.key'), join(moved, 'master.key'))
   await mkdir(join(moved, 'disks'))
   const places = [1, 2, 3].map(n => join(moved, 'disks', `${n}`))
@@ -142,7 +131,7 @@ test('volumes in other places are named, their rows follow, and too few of them 
 })
 
 test('verify tells what another copy heals from what is whole nowhere', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a', 'b'])
   const whole = await meta(home, 'verify', '--deep')
   t.is(whole.code, 0, whole.stdout)
@@ -183,7 +172,7 @@ test('verify tells what another copy heals from what is whole nowhere', async t 
 })
 
 test('a dump is taken back whole, in both forms, and not if it was cut short or changed', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a', 'b'])
   for (const format of ['ndjson', 'binary']) {
     const file = join(home, `dump.${format}`)
@@ -210,7 +199,7 @@ test('a dump is taken back whole, in both forms, and not if it was cut short or 
 })
 
 test('restore goes back to a snapshot, and what comes then is a history of its own', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a'])
   const daemon = await DaemonProcess.start(home)
   const { stdout } = await meta(home, 'snapshot', '--json')
@@ -237,7 +226,7 @@ test('restore goes back to a snapshot, and what comes then is a history of its o
 })
 
 test('restore finds what was moved to other places since the snapshot', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   const environment = {
     R2D_BUCKET: bucket,
     R2D_GATEWAY_THREADS: '1',
@@ -273,14 +262,14 @@ test('restore finds what was moved to other places since the snapshot', async t 
 })
 
 test('with the journal off nothing is taken from an old one, and on again it begins with a snapshot', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   const off = { R2D_METADATA_JOURNAL: 'off' }
   await makeStore(home, ['a'])
   await makeStore(home, ['b'], off)
   await rename(join(home, 'metadata'), join(home, 'away'))
   t.is((await meta(home, 'rebuild')).code, 0)
   // In a place of its own: a daemon that does not know of b gives its space back.
-  const aside = await makeHome(t)
+  const aside = await daemonHome(t)
   await cp(home, aside, { recursive: true, filter: path => path !== join(home, 'run') })
   await startAndRequire(aside, 'a')
 
@@ -294,7 +283,7 @@ test('with the journal off nothing is taken from an old one, and on again it beg
 })
 
 test('after the master key was rotated the journal opens with the new one, and not with the old', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   await makeStore(home, ['a'])
   const old = await readFile(join(home, 'master.key'))
   const rotated = await r2dAt(home, ['key', 'rotate'])

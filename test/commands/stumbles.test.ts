@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { nearest } from '../../src/cli/command-not-found.ts'
 import { formatLine } from '../../daemon/terminal-log.ts'
-import { makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
+import { daemonHome, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
 import { launcher, r2dAt, run, type Outcome } from './command-line.ts'
 
 interface Status {
@@ -133,8 +133,7 @@ test('help names a command as --help shows it', async t => {
 })
 
 test('a reader that has had enough ends the command', async t => {
-  const path = await makeDaemonHome()
-  t.teardown(() => removeHome(path))
+  const path = await daemonHome(t)
   const line = `"${process.execPath}" "${launcher}" help | head -1; echo "\${PIPESTATUS[0]}"`
 
   const { stdout, stderr } = await run(path, 'bash', ['-c', line])
@@ -146,8 +145,7 @@ test('a reader that has had enough ends the command', async t => {
 test('a tree for a bucket that is not there is refused once', async t => {
   const at = await home(t)
   t.is((await at('daemon', 'start')).code, 0)
-  const path = await makeDaemonHome()
-  t.teardown(() => removeHome(path))
+  const path = await daemonHome(t)
   for (const name of ['a', 'b', 'c']) await writeFile(join(path, name), name)
 
   const { code, stderr } = await at('cp', '-r', path, 'r2://no-such-bucket/x')
@@ -157,8 +155,7 @@ test('a tree for a bucket that is not there is refused once', async t => {
 })
 
 test('rules on standard input that are none are refused by that name', async t => {
-  const path = await makeDaemonHome()
-  t.teardown(() => removeHome(path))
+  const path = await daemonHome(t)
   for (const [input, words] of [
     ['', /^r2d: Standard input is empty\nGive the rules/],
     ['{]', /^r2d: Standard input is neither XML nor JSON\n/],

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import { Random } from '../simulation/random.ts'
-import { environmentOf, makeDaemonHome, removeHome, root } from '../daemon/daemon-process.ts'
+import { daemonHome, environmentOf, root } from '../daemon/daemon-process.ts'
 import { runKillRounds } from './kill-rounds.ts'
 
 const rounds = Number(process.env['R2D_REBUILD_ROUNDS'] ?? 6)
@@ -19,8 +19,7 @@ const seed = Number(process.env['R2D_REBUILD_SEED'] ?? randomInt(1_000_000))
 
 test('with the metadata directory deleted after a SIGKILL, and one volume damaged, a rebuild brings back every acknowledged object', async t => {
   t.timeout(rounds * 60_000)
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
+  const home = await daemonHome(t)
   const random = new Random(seed)
   const done = { rebuilds: 0, rebuildsKilled: 0, bitsFlipped: 0, filesDeleted: 0, restarts: 0 }
 

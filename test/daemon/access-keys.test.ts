@@ -1,10 +1,9 @@
 // Access keys on a real daemon with several gateway threads: made, listed without secrets, and refused everywhere once revoked.
 
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
 import test from 'ava'
+import { r2dAt } from '../commands/command-line.ts'
 import { signedSend } from '../conformance/signed-send.ts'
-import { DaemonProcess, environmentOf, makeDaemonHome, removeHome, root } from './daemon-process.ts'
+import { DaemonProcess, makeDaemonHome, removeHome } from './daemon-process.ts'
 
 let daemon: DaemonProcess
 
@@ -17,12 +16,7 @@ test.after.always(async () => {
   await removeHome(daemon.home)
 })
 
-const r2d = (...args: string[]) =>
-  spawnSync(process.execPath, [join(root, 'bin/r2d'), ...args], {
-    env: environmentOf(daemon.home),
-    encoding: 'utf8',
-    input: ''
-  })
+const r2d = (...args: string[]) => r2dAt(daemon.home, args)
 
 test('a key that is revoked is refused by every thread from the moment of the answer', async t => {
   const client = daemon.client()
@@ -43,19 +37,19 @@ test('a key that is revoked is refused by every thread from the moment of the an
   }
 })
 
-test('the command line makes, lists and revokes keys, and shows a secret once', t => {
-  const made = r2d('access-key', 'create', '--description', 'laptop', '--json')
-  t.is(made.status, 0, made.stderr)
+test('the command line makes, lists and revokes keys, and shows a secret once', async t => {
+  const made = await r2d('access-key', 'create', '--description', 'laptop', '--json')
+  t.is(made.code, 0, made.stderr)
   const { accessKeyId, secretAccessKey } = JSON.parse(made.stdout) as Record<string, string>
-  const listed = r2d('access-key', 'ls')
+  const listed = await r2d('access-key', 'ls')
   t.true(listed.stdout.includes(`${accessKeyId ?? ''}  laptop`))
   t.false(listed.stdout.includes(secretAccessKey ?? ''))
-  t.false(r2d('access-key', 'ls', '--json').stdout.includes(secretAccessKey ?? ''))
+  t.false((await r2d('access-key', 'ls', '--json')).stdout.includes(secretAccessKey ?? ''))
 
-  t.is(r2d('access-key', 'rm', accessKeyId ?? '').status, 0)
-  t.is(r2d('access-key', 'rm', accessKeyId ?? '').status, 4)
-  t.is(r2d('access-key', 'rm', '../etc').status, 2)
-  t.false(r2d('access-key', 'ls').stdout.includes(accessKeyId ?? ''))
+  t.is((await r2d('access-key', 'rm', accessKeyId ?? '')).code, 0)
+  t.is((await r2d('access-key', 'rm', accessKeyId ?? '')).code, 4)
+  t.is((await r2d('access-key', 'rm', '../etc')).code, 2)
+  t.false((await r2d('access-key', 'ls')).stdout.includes(accessKeyId ?? ''))
   t.false(daemon.stderr().includes(secretAccessKey ?? ''))
 })
 

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { ExecutionContext } from 'ava'
 import { ControlClient } from '../../src/control/client.ts'
 import { resolveHome } from '../../src/home.ts'
 import type { S3Endpoint } from '../conformance/s3.ts'
@@ -21,6 +22,13 @@ const startTimeoutMs = 60_000
 
 export async function makeDaemonHome(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'r2d-home-'))
+}
+
+/** One that is there until the test ends. */
+export async function daemonHome(t: ExecutionContext): Promise<string> {
+  const home = await makeDaemonHome()
+  t.teardown(() => removeHome(home))
+  return home
 }
 
 export class DaemonProcess {

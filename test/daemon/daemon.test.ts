@@ -11,18 +11,12 @@ import test, { type ExecutionContext } from 'ava'
 import { formatMasterKey, sealMasterKey } from '../../src/crypto/master-key.ts'
 import {
   DaemonProcess,
+  daemonHome,
   environmentOf,
   localRequest,
-  makeDaemonHome,
   removeHome,
   root
 } from './daemon-process.ts'
-
-async function home(t: ExecutionContext): Promise<string> {
-  const path = await makeDaemonHome()
-  t.teardown(() => removeHome(path))
-  return path
-}
 
 async function start(
   t: ExecutionContext,
@@ -63,7 +57,7 @@ const put = (daemon: DaemonProcess, path: string, body = Buffer.alloc(0)) => {
 const get = (daemon: DaemonProcess, path: string) => localRequest(socket(daemon), 'GET', path)
 
 test('a new home gets a key for its owner alone, three volumes, two replicas, one access key', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
 
   t.is((await stat(join(path, 'master.key'))).mode & 0o777, 0o600)
@@ -80,7 +74,7 @@ test('a new home gets a key for its owner alone, three volumes, two replicas, on
 })
 
 test('a second daemon on the same home is refused, and the first goes on', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
 
   const error = await t.throwsAsync(DaemonProcess.start(path))
@@ -99,19 +93,21 @@ test('a port that another program listens on is a clear refusal', async t => {
   const address = server.address()
   const port = typeof address === 'object' ? String(address?.port) : ''
 
-  const error = await t.throwsAsync(DaemonProcess.start(await home(t), { R2D_S3_PORT: port }))
+  const error = await t.throwsAsync(DaemonProcess.start(await daemonHome(t), { R2D_S3_PORT: port }))
 
   t.regex(error.message, /Cannot listen on 127\.0\.0\.1/)
 })
 
 test('a way of being compatible that there is not is a clear refusal', async t => {
-  const error = await t.throwsAsync(DaemonProcess.start(await home(t), { R2D_S3_COMPAT: 'aws' }))
+  const error = await t.throwsAsync(
+    DaemonProcess.start(await daemonHome(t), { R2D_S3_COMPAT: 'aws' })
+  )
 
   t.regex(error.message, /s3\.compat is "aws" in R2D_S3_COMPAT, which is not r2, strict-r2/)
 })
 
 test('a wrong master key is refused, and nothing is touched', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const first = await start(t, path)
   await put(first, '/bucket')
   await put(first, '/bucket/key', Buffer.from('content'))
@@ -132,7 +128,7 @@ test('a wrong master key is refused, and nothing is touched', async t => {
 })
 
 test('a store whose key file is gone is refused, and gets no new one', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const first = await start(t, path)
   await first.stop()
   await rename(join(path, 'master.key'), join(path, 'elsewhere'))
@@ -145,7 +141,7 @@ test('a store whose key file is gone is refused, and gets no new one', async t =
 
 test('the master key may come from the environment, or be opened by a passphrase', async t => {
   const key = randomBytes(32)
-  const byVariable = await home(t)
+  const byVariable = await daemonHome(t)
   const environment = { R2D_MASTER_KEY: formatMasterKey(key) }
   await (await start(t, byVariable, environment)).stop()
   t.false((await readdir(byVariable)).includes('master.key'))
@@ -159,7 +155,7 @@ test('the master key may come from the environment, or be opened by a passphrase
 })
 
 test('volumes without their metadata are not taken for a new store', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   await (await start(t, path)).stop()
   await rename(join(path, 'metadata'), join(path, 'lost'))
   const before = await fingerprint(path)
@@ -174,7 +170,7 @@ test('volumes without their metadata are not taken for a new store', async t => 
 })
 
 test('a request in flight when the daemon is told to stop is finished', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
   await put(daemon, '/bucket')
   const body = randomBytes(100_000)
@@ -204,7 +200,7 @@ test('a request in flight when the daemon is told to stop is finished', async t 
 })
 
 test('an upload that breaks off leaves nothing to be seen', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
   await put(daemon, '/bucket')
 
@@ -228,7 +224,7 @@ test('an upload that breaks off leaves nothing to be seen', async t => {
 })
 
 test('a replica that rots is read around, reported, and shown in the status', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path, { R2D_GATEWAY_THREADS: '1' })
   await put(daemon, '/bucket')
   const contents = Array.from({ length: 20 }, () => randomBytes(3000))
@@ -260,7 +256,7 @@ test('a replica that rots is read around, reported, and shown in the status', as
 })
 
 test('a body that is refused in the middle is answered, and nothing is stored', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
   await put(daemon, '/bucket')
 
@@ -283,7 +279,7 @@ test('a body that is refused in the middle is answered, and nothing is stored', 
 })
 
 test('a reader that goes away in the middle costs the daemon nothing', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
   await put(daemon, '/bucket')
   await put(daemon, '/bucket/large', randomBytes(20_000_000))
@@ -303,7 +299,7 @@ test('a reader that goes away in the middle costs the daemon nothing', async t =
 })
 
 test('a store that is moved to another place is the same store', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await start(t, path)
   await put(daemon, '/bucket')
   await put(daemon, '/bucket/key', Buffer.from('content'))
@@ -321,7 +317,7 @@ test('a store that is moved to another place is the same store', async t => {
 
 test('a first start that is killed at any moment is gone on with by the next', async t => {
   for (let round = 0; round < 4; round++) {
-    const path = await home(t)
+    const path = await daemonHome(t)
     for (let attempt = 0; attempt < 3; attempt++) {
       const child = spawn(process.execPath, [join(root, 'bin/r2d'), 'up', '--quiet'], {
         env: environmentOf(path),

@@ -9,13 +9,7 @@ import test, { type ExecutionContext } from 'ava'
 import { VolumeClient } from '../../src/control/volume-client.ts'
 import { resolveHome } from '../../src/home.ts'
 import { SmallDisk } from '../faults/small-disk.ts'
-import {
-  DaemonProcess,
-  localRequest,
-  makeDaemonHome,
-  removeHome,
-  type LocalResponse
-} from './daemon-process.ts'
+import { DaemonProcess, daemonHome, localRequest, type LocalResponse } from './daemon-process.ts'
 
 const MiB = 1024 * 1024
 const waitMs = 60_000
@@ -37,12 +31,6 @@ async function start(
     localRequest(socket, method, `/bucket/${path}`, body, method === 'PUT' ? headers : {})
   assert.equal((await ask('PUT', '')).status, 200)
   return { daemon, ask }
-}
-
-async function makeHome(t: ExecutionContext): Promise<string> {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
-  return home
 }
 
 /** Asks again and again, for a minute at most. */
@@ -74,7 +62,7 @@ async function putUntilFull(
 }
 
 test('volumes that are full refuse writes with the reason, reads and deletes go on, and a volume that is added takes writes', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   for (const n of [1, 2, 3]) await SmallDisk.mount(t, join(home, 'volumes', `volume-${n}`), 40)
   const disk = await SmallDisk.mount(t, join(home, 'disk-4'), 40)
   const disk5 = await SmallDisk.mount(t, join(home, 'disk-5'), 40)
@@ -104,7 +92,7 @@ test('volumes that are full refuse writes with the reason, reads and deletes go 
 })
 
 test('a metadata disk that gets full refuses writes with the reason, and deletes go on whatever others do with the disk', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   const disk = await SmallDisk.mount(t, join(home, 'metadata'), 160)
   const { daemon, ask } = await start(t, home, { R2D_METADATA_RESERVE: '48' })
   await until('the ballast', () => Promise.resolve(disk.free < 120 * MiB))
@@ -140,7 +128,7 @@ test('a metadata disk that gets full refuses writes with the reason, and deletes
 })
 
 test('an engine that met a full disk is opened again by the same process once there is space, and has what was acknowledged', async t => {
-  const home = await makeHome(t)
+  const home = await daemonHome(t)
   const disk = await SmallDisk.mount(t, join(home, 'metadata'), 64)
   // So little that the log has nothing set aside for it.
   disk.fill(8 * MiB)

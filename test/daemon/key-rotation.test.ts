@@ -10,9 +10,8 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { openKeySource } from '../../daemon/key-source.ts'
 import { unlockStore } from '../../daemon/open-store.ts'
 import { openEngine } from '../../daemon/parts.ts'
@@ -21,36 +20,11 @@ import { formatMasterKey, parseMasterKeys } from '../../src/crypto/master-key.ts
 import { decodeBucketRecord } from '../../src/metadata/bucket-record.ts'
 import { decodeCredentialRecord } from '../../src/metadata/credential-record.ts'
 import { bucketRange, credentialRange, parseCredentialKey } from '../../src/metadata/keys.ts'
-import {
-  DaemonProcess,
-  environmentOf,
-  localRequest,
-  makeDaemonHome,
-  removeHome,
-  root
-} from './daemon-process.ts'
+import { launcher, r2dAt } from '../commands/command-line.ts'
+import { DaemonProcess, daemonHome, environmentOf, localRequest } from './daemon-process.ts'
 
 const rounds = Number(process.env['R2D_CRASH_ROUNDS'] ?? 12)
 const bucketCount = 600
-const launcher = join(root, 'bin/r2d')
-
-async function home(t: ExecutionContext): Promise<string> {
-  const path = await makeDaemonHome()
-  t.teardown(() => removeHome(path))
-  return path
-}
-
-async function r2d(
-  path: string,
-  args: string[],
-  environment: Record<string, string> = {}
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env = environmentOf(path, environment)
-  const child = spawn(process.execPath, [launcher, ...args], { env })
-  const code = once(child, 'close') as Promise<[number | null]>
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { code: (await code)[0], stdout, stderr }
-}
 
 function ask(daemon: DaemonProcess, n: number, method: string, path: string, body?: Buffer) {
   const { sockets } = daemon.status
@@ -99,7 +73,7 @@ async function requireOneKey(path: string): Promise<number> {
 }
 
 test('a rotation under load leaves every object readable and nothing under the old key', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const daemon = await DaemonProcess.start(path)
   const [before] = await keysIn(path)
   const written: string[] = []
@@ -132,8 +106,8 @@ test('a rotation under load leaves every object readable and nothing under the o
   t.is(await requireOneKey(path), written.length + 1)
 
   assert(before !== undefined)
-  const refused = await r2d(path, ['daemon', 'start', '--foreground'], {
-    R2D_MASTER_KEY: formatMasterKey(before).trim()
+  const refused = await r2dAt(path, ['daemon', 'start', '--foreground'], {
+    environment: { R2D_MASTER_KEY: formatMasterKey(before).trim() }
   })
   t.is(refused.code, 10)
   t.regex(refused.stderr, /not the one of this store/)
@@ -141,7 +115,7 @@ test('a rotation under load leaves every object readable and nothing under the o
 
 test('a rotation that is killed at any moment goes on, and the store opens with what its key file holds', async t => {
   t.timeout(rounds * 60_000)
-  const path = await home(t)
+  const path = await daemonHome(t)
   let daemon = await DaemonProcess.start(path)
   for (let n = 0; n < bucketCount; n += 50) {
     const made = Array.from({ length: 50 }, (_, index) =>
@@ -189,7 +163,7 @@ test('a rotation that is killed at any moment goes on, and the store opens with 
 })
 
 test('a key from the environment is rotated by giving two, and then only the new one opens the store', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const [first, second] = [newKey(), newKey()].map(key => formatMasterKey(key).trim())
   assert(first !== undefined && second !== undefined)
   let daemon = await DaemonProcess.start(path, { R2D_MASTER_KEY: first })
@@ -207,7 +181,9 @@ test('a key from the environment is rotated by giving two, and then only the new
   t.is((await ask(daemon, 0, 'GET', '/bucket/k')).body.toString(), 'kept')
   await daemon.stop()
 
-  const old = await r2d(path, ['daemon', 'start', '--foreground'], { R2D_MASTER_KEY: first })
+  const old = await r2dAt(path, ['daemon', 'start', '--foreground'], {
+    environment: { R2D_MASTER_KEY: first }
+  })
   t.is(old.code, 10)
   daemon = await DaemonProcess.start(path, { R2D_MASTER_KEY: second })
   t.is((await ask(daemon, 0, 'GET', '/bucket/k')).body.toString(), 'kept')
@@ -215,7 +191,7 @@ test('a key from the environment is rotated by giving two, and then only the new
 })
 
 test('a key that a command prints is rotated while the store is served', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const [first, second] = [newKey(), newKey()].map(key => formatMasterKey(key).trim())
   assert(first !== undefined && second !== undefined)
   const secret = join(path, 'secret')
@@ -227,7 +203,7 @@ test('a key that a command prints is rotated while the store is served', async t
   t.regex(refused.message, /gives no new one/)
 
   await writeFile(secret, `${second}\n${first}\n`)
-  const { code, stderr } = await r2d(path, ['key', 'rotate'])
+  const { code, stderr } = await r2dAt(path, ['key', 'rotate'])
   t.is(code, 0, stderr)
   t.not((await daemon.client().key()).keyId, keyId)
   await daemon.stop()
@@ -239,21 +215,23 @@ test('a key that a command prints is rotated while the store is served', async t
 })
 
 test('without a daemon the command rotates by itself, and a file under a passphrase stays under it', async t => {
-  const path = await home(t)
+  const path = await daemonHome(t)
   const passphrase = { R2D_PASSPHRASE: 'correct horse' }
   const daemon = await DaemonProcess.start(path, passphrase)
   await daemon.stop()
-  const status = await r2d(path, ['key', 'status', '--json'], passphrase)
+  const status = await r2dAt(path, ['key', 'status', '--json'], { environment: passphrase })
   t.is(status.code, 0, status.stderr)
   const before = JSON.parse(status.stdout) as { keyId: string; isUnderPassphrase: boolean }
   t.true(before.isUnderPassphrase)
 
-  const { code, stdout, stderr } = await r2d(path, ['key', 'rotate', '--json'], passphrase)
+  const { code, stdout, stderr } = await r2dAt(path, ['key', 'rotate', '--json'], {
+    environment: passphrase
+  })
   t.is(code, 0, stderr)
   const after = JSON.parse(stdout) as typeof before
   t.not(after.keyId, before.keyId)
   t.true(after.isUnderPassphrase)
   const file = await readFile(join(path, 'master.key'), 'utf8')
   t.regex(file, /^r2d-master-key-argon2id-1:\S+\n$/)
-  t.is((await r2d(path, ['key', 'status'])).code, 10)
+  t.is((await r2dAt(path, ['key', 'status'])).code, 10)
 })

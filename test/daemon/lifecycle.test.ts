@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { XMLParser } from 'fast-xml-parser'
-import { DaemonProcess, localRequest, makeDaemonHome, removeHome } from './daemon-process.ts'
+import { DaemonProcess, daemonHome, localRequest } from './daemon-process.ts'
 
 /** How long a round of the daemon may take, on a machine that is busy. */
 const timeoutMs = 60_000
@@ -18,8 +18,7 @@ const expired = (prefix: string): Buffer =>
   )
 
 async function open(t: ExecutionContext, environment: Record<string, string> = {}) {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
+  const home = await daemonHome(t)
   const start = async (): Promise<DaemonProcess> => {
     const daemon = await DaemonProcess.start(home, environment)
     t.teardown(() => daemon.kill())

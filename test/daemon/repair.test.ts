@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
 import type { Status } from '../../src/control/protocol.ts'
-import { DaemonProcess, localRequest, makeDaemonHome, removeHome } from './daemon-process.ts'
+import { DaemonProcess, daemonHome, localRequest } from './daemon-process.ts'
 
 const timeoutMs = 60_000
 
@@ -58,8 +58,7 @@ async function holders(home: string): Promise<string[]> {
 
 for (const engine of ['rocksdb', 'classic-level']) {
   test(`${engine}: a read that meets a rotten replica gets it repaired, and the other one may rot then`, async t => {
-    const home = await makeDaemonHome()
-    t.teardown(() => removeHome(home))
+    const home = await daemonHome(t)
     const daemon = await DaemonProcess.start(home, { R2D_METADATA_ENGINE: engine })
     t.teardown(() => daemon.kill())
     const content = randomBytes(300_000)

@@ -5,15 +5,14 @@ import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
-import { DaemonProcess, localRequest, makeDaemonHome, removeHome } from './daemon-process.ts'
+import { DaemonProcess, daemonHome, localRequest } from './daemon-process.ts'
 
 const timeoutMs = 120_000
 const MiB = 1024 * 1024
 const environment = { R2D_SPACE_IDLE: '1', R2D_SPACE_DEAD_SHARE: '20', R2D_SPACE_RATE: '1000' }
 
 async function open(t: ExecutionContext, more: Record<string, string> = {}) {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
+  const home = await daemonHome(t)
   const start = async (): Promise<DaemonProcess> => {
     const daemon = await DaemonProcess.start(home, { ...environment, ...more })
     t.teardown(() => daemon.kill())

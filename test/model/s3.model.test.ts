@@ -22,7 +22,7 @@ import {
 import test from 'ava'
 import fc from 'fast-check'
 import { clientOf } from '../conformance/s3.ts'
-import { DaemonProcess, makeDaemonHome, removeHome } from '../daemon/daemon-process.ts'
+import { DaemonProcess, daemonHome } from '../daemon/daemon-process.ts'
 import { command, runCommands, type Subject } from './store-model.ts'
 
 class DaemonSubject implements Subject {
@@ -187,8 +187,7 @@ function* piecesOf(content: Buffer, size: number): Generator<Buffer> {
 }
 
 test('a daemon agrees with the model, whatever is asked of it and however often it is killed', async t => {
-  const home = await makeDaemonHome()
-  t.teardown(() => removeHome(home))
+  const home = await daemonHome(t)
   const subject = await DaemonSubject.start(home)
   t.teardown(() => subject.kill())
   const property = fc.asyncProperty(
