@@ -4,7 +4,12 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { DaemonProcess, daemonHome, localRequest } from '../daemon/daemon-process.ts'
+import {
+  daemonHome,
+  localRequest,
+  startDaemon,
+  type DaemonProcess
+} from '../daemon/daemon-process.ts'
 import { r2dAt, type Outcome } from './command-line.ts'
 
 class Workplace {
@@ -22,10 +27,8 @@ class Workplace {
     return new Workplace(t, await daemonHome(t))
   }
 
-  async start(environment: Record<string, string> = {}): Promise<DaemonProcess> {
-    const daemon = await DaemonProcess.start(this.home, environment)
-    this.#test.teardown(() => daemon.kill())
-    return daemon
+  start(environment: Record<string, string> = {}): Promise<DaemonProcess> {
+    return startDaemon(this.#test, this.home, environment)
   }
 
   r2d(

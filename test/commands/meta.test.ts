@@ -6,7 +6,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import test from 'ava'
-import { DaemonProcess, daemonHome, localRequest } from '../daemon/daemon-process.ts'
+import { DaemonProcess, daemonHome, localRequest, startDaemon } from '../daemon/daemon-process.ts'
 import { r2dAt, type Outcome } from './command-line.ts'
 
 const bucket = 'kept'
@@ -76,7 +76,7 @@ test('a daemon that finds volumes without metadata says how to make it again, an
 
 test('a rebuild is refused while a daemon runs, over metadata that is there, and with another key', async t => {
   const home = await daemonHome(t)
-  const daemon = await DaemonProcess.start(home)
+  const daemon = await startDaemon(t, home)
   t.is((await meta(home, 'rebuild', '--replace')).code, 10)
   await daemon.stop()
 
@@ -104,7 +104,7 @@ test('an old copy of the metadata takes up from the journal what it was not ther
   await rm(join(home, 'metadata'), { recursive: true })
   await rename(join(home, 'copy'), join(home, 'metadata'))
 
-  const daemon = await DaemonProcess.start(home)
+  const daemon = await startDaemon(t, home)
   await requireObjects(daemon, 'a', 'b', 'c')
   t.regex(daemon.stderr(), /took up what the journal had/)
   await daemon.stop()
@@ -163,7 +163,7 @@ test('verify tells what another copy heals from what is whole nowhere', async t 
 
   // The metadata is still there, and puts the volumes right.
   await rename(join(home, 'away'), join(home, 'metadata'))
-  const daemon = await DaemonProcess.start(home)
+  const daemon = await startDaemon(t, home)
   t.is((await meta(home, 'snapshot')).code, 0)
   await daemon.kill('SIGKILL')
   await rename(join(home, 'metadata'), join(home, 'away'))
@@ -201,7 +201,7 @@ test('a dump is taken back whole, in both forms, and not if it was cut short or 
 test('restore goes back to a snapshot, and what comes then is a history of its own', async t => {
   const home = await daemonHome(t)
   await makeStore(home, ['a'])
-  const daemon = await DaemonProcess.start(home)
+  const daemon = await startDaemon(t, home)
   const { stdout } = await meta(home, 'snapshot', '--json')
   const { number } = JSON.parse(stdout) as { number: number }
   await put(daemon, 'b')
@@ -210,7 +210,7 @@ test('restore goes back to a snapshot, and what comes then is a history of its o
   t.is((await meta(home, 'restore', '12345', '--replace')).code, 2)
   const restored = await meta(home, 'restore', `${number}`, '--replace')
   t.is(restored.code, 0, restored.stderr)
-  const again = await DaemonProcess.start(home)
+  const again = await startDaemon(t, home)
   await requireObjects(again, 'a')
   const [socket = ''] = again.status.sockets
   t.is((await localRequest(socket, 'GET', `/${bucket}/b`)).status, 404)
@@ -218,7 +218,7 @@ test('restore goes back to a snapshot, and what comes then is a history of its o
   await again.kill('SIGKILL')
   await rm(join(home, 'metadata'), { recursive: true })
   t.is((await meta(home, 'rebuild')).code, 0)
-  const last = await DaemonProcess.start(home)
+  const last = await startDaemon(t, home)
   await requireObjects(last, 'a', 'c')
   const [socketThen = ''] = last.status.sockets
   t.is((await localRequest(socketThen, 'GET', `/${bucket}/b`)).status, 404)

@@ -31,6 +31,17 @@ export async function daemonHome(t: ExecutionContext): Promise<string> {
   return home
 }
 
+/** One that does not outlive the test, whatever becomes of that. */
+export async function startDaemon(
+  t: ExecutionContext,
+  home: string,
+  environment?: Record<string, string>
+): Promise<DaemonProcess> {
+  const daemon = await DaemonProcess.start(home, environment)
+  t.teardown(() => daemon.kill())
+  return daemon
+}
+
 export class DaemonProcess {
   readonly home: string
   readonly child: ChildProcess

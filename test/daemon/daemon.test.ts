@@ -7,7 +7,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto'
 import { open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { formatMasterKey, sealMasterKey } from '../../src/crypto/master-key.ts'
 import {
   DaemonProcess,
@@ -15,18 +15,9 @@ import {
   environmentOf,
   localRequest,
   removeHome,
-  root
+  root,
+  startDaemon
 } from './daemon-process.ts'
-
-async function start(
-  t: ExecutionContext,
-  path: string,
-  environment: Record<string, string> = {}
-): Promise<DaemonProcess> {
-  const daemon = await DaemonProcess.start(path, environment)
-  t.teardown(() => daemon.kill())
-  return daemon
-}
 
 /** Every file under the volumes and the master key, with its content's digest. */
 async function fingerprint(path: string): Promise<string[]> {
@@ -58,7 +49,7 @@ const get = (daemon: DaemonProcess, path: string) => localRequest(socket(daemon)
 
 test('a new home gets a key for its owner alone, three volumes, two replicas, one access key', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
 
   t.is((await stat(join(path, 'master.key'))).mode & 0o777, 0o600)
   for (const file of ['control.sock', 's3-0.sock', 'r2d.pid']) {
@@ -75,7 +66,7 @@ test('a new home gets a key for its owner alone, three volumes, two replicas, on
 
 test('a second daemon on the same home is refused, and the first goes on', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
 
   const error = await t.throwsAsync(DaemonProcess.start(path))
 
@@ -108,7 +99,7 @@ test('a way of being compatible that there is not is a clear refusal', async t =
 
 test('a wrong master key is refused, and nothing is touched', async t => {
   const path = await daemonHome(t)
-  const first = await start(t, path)
+  const first = await startDaemon(t, path)
   await put(first, '/bucket')
   await put(first, '/bucket/key', Buffer.from('content'))
   await first.stop()
@@ -122,14 +113,14 @@ test('a wrong master key is refused, and nothing is touched', async t => {
   t.regex(error.message, /The master key is not the one of this store/)
   t.deepEqual(await fingerprint(path), before)
   await writeFile(join(path, 'master.key'), right)
-  const again = await start(t, path)
+  const again = await startDaemon(t, path)
   t.is((await get(again, '/bucket/key')).body.toString(), 'content')
   await again.stop()
 })
 
 test('a store whose key file is gone is refused, and gets no new one', async t => {
   const path = await daemonHome(t)
-  const first = await start(t, path)
+  const first = await startDaemon(t, path)
   await first.stop()
   await rename(join(path, 'master.key'), join(path, 'elsewhere'))
 
@@ -143,20 +134,20 @@ test('the master key may come from the environment, or be opened by a passphrase
   const key = randomBytes(32)
   const byVariable = await daemonHome(t)
   const environment = { R2D_MASTER_KEY: formatMasterKey(key) }
-  await (await start(t, byVariable, environment)).stop()
+  await (await startDaemon(t, byVariable, environment)).stop()
   t.false((await readdir(byVariable)).includes('master.key'))
-  await (await start(t, byVariable, environment)).stop()
+  await (await startDaemon(t, byVariable, environment)).stop()
 
   const sealed = sealMasterKey(key, 'open sesame', { operations: 1, memoryKiB: 8 })
   await writeFile(join(byVariable, 'master.key'), sealed, { mode: 0o600 })
-  await (await start(t, byVariable, { R2D_PASSPHRASE: 'open sesame' })).stop()
+  await (await startDaemon(t, byVariable, { R2D_PASSPHRASE: 'open sesame' })).stop()
   const error = await t.throwsAsync(DaemonProcess.start(byVariable, { R2D_PASSPHRASE: 'wrong' }))
   t.regex(error.message, /The passphrase does not open the master key/)
 })
 
 test('volumes without their metadata are not taken for a new store', async t => {
   const path = await daemonHome(t)
-  await (await start(t, path)).stop()
+  await (await startDaemon(t, path)).stop()
   await rename(join(path, 'metadata'), join(path, 'lost'))
   const before = await fingerprint(path)
 
@@ -171,7 +162,7 @@ test('volumes without their metadata are not taken for a new store', async t => 
 
 test('a request in flight when the daemon is told to stop is finished', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
   await put(daemon, '/bucket')
   const body = randomBytes(100_000)
 
@@ -194,14 +185,14 @@ test('a request in flight when the daemon is told to stop is finished', async t 
   t.is(response.statusCode, 200)
   response.resume()
   t.deepEqual(await ended, [0, null])
-  const again = await start(t, path)
+  const again = await startDaemon(t, path)
   t.true((await get(again, '/bucket/slow')).body.equals(body))
   await again.stop()
 })
 
 test('an upload that breaks off leaves nothing to be seen', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
   await put(daemon, '/bucket')
 
   for (const size of [1000, 9_000_000]) {
@@ -225,7 +216,7 @@ test('an upload that breaks off leaves nothing to be seen', async t => {
 
 test('a replica that rots is read around, reported, and shown in the status', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path, { R2D_GATEWAY_THREADS: '1' })
+  const daemon = await startDaemon(t, path, { R2D_GATEWAY_THREADS: '1' })
   await put(daemon, '/bucket')
   const contents = Array.from({ length: 20 }, () => randomBytes(3000))
   for (const [n, content] of contents.entries()) await put(daemon, `/bucket/${n}`, content)
@@ -257,7 +248,7 @@ test('a replica that rots is read around, reported, and shown in the status', as
 
 test('a body that is refused in the middle is answered, and nothing is stored', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
   await put(daemon, '/bucket')
 
   const chunks = 'zz\r\n'
@@ -280,7 +271,7 @@ test('a body that is refused in the middle is answered, and nothing is stored', 
 
 test('a reader that goes away in the middle costs the daemon nothing', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
   await put(daemon, '/bucket')
   await put(daemon, '/bucket/large', randomBytes(20_000_000))
 
@@ -300,7 +291,7 @@ test('a reader that goes away in the middle costs the daemon nothing', async t =
 
 test('a store that is moved to another place is the same store', async t => {
   const path = await daemonHome(t)
-  const daemon = await start(t, path)
+  const daemon = await startDaemon(t, path)
   await put(daemon, '/bucket')
   await put(daemon, '/bucket/key', Buffer.from('content'))
   await daemon.stop()
@@ -308,7 +299,7 @@ test('a store that is moved to another place is the same store', async t => {
   t.teardown(() => removeHome(elsewhere))
 
   await rename(path, elsewhere)
-  const again = await start(t, elsewhere)
+  const again = await startDaemon(t, elsewhere)
 
   t.is((await get(again, '/bucket/key')).body.toString(), 'content')
   t.true(again.status.volumes.every(volume => volume.path.startsWith(elsewhere)))
@@ -329,7 +320,7 @@ test('a first start that is killed at any moment is gone on with by the next', a
       clearTimeout(alarm)
     }
 
-    const daemon = await start(t, path)
+    const daemon = await startDaemon(t, path)
     t.is(daemon.status.volumes.length, 3)
     t.true(daemon.status.volumes.every(({ state }) => state === 'active'))
     t.is((await daemon.client().credentials()).length, 1)

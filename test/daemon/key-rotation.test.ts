@@ -21,7 +21,13 @@ import { decodeBucketRecord } from '../../src/metadata/bucket-record.ts'
 import { decodeCredentialRecord } from '../../src/metadata/credential-record.ts'
 import { bucketRange, credentialRange, parseCredentialKey } from '../../src/metadata/keys.ts'
 import { launcher, r2dAt } from '../commands/command-line.ts'
-import { DaemonProcess, daemonHome, environmentOf, localRequest } from './daemon-process.ts'
+import {
+  DaemonProcess,
+  daemonHome,
+  environmentOf,
+  localRequest,
+  startDaemon
+} from './daemon-process.ts'
 
 const rounds = Number(process.env['R2D_CRASH_ROUNDS'] ?? 12)
 const bucketCount = 600
@@ -74,7 +80,7 @@ async function requireOneKey(path: string): Promise<number> {
 
 test('a rotation under load leaves every object readable and nothing under the old key', async t => {
   const path = await daemonHome(t)
-  const daemon = await DaemonProcess.start(path)
+  const daemon = await startDaemon(t, path)
   const [before] = await keysIn(path)
   const written: string[] = []
   const state = { isRunning: true }
@@ -116,7 +122,7 @@ test('a rotation under load leaves every object readable and nothing under the o
 test('a rotation that is killed at any moment goes on, and the store opens with what its key file holds', async t => {
   t.timeout(rounds * 60_000)
   const path = await daemonHome(t)
-  let daemon = await DaemonProcess.start(path)
+  let daemon = await startDaemon(t, path)
   for (let n = 0; n < bucketCount; n += 50) {
     const made = Array.from({ length: 50 }, (_, index) =>
       ask(daemon, index, 'PUT', `/bucket-${n + index}`)
@@ -139,7 +145,7 @@ test('a rotation that is killed at any moment goes on, and the store opens with 
       child.kill('SIGKILL')
       await ended
     } else {
-      daemon = await DaemonProcess.start(path)
+      daemon = await startDaemon(t, path)
       if ((await daemon.client().key()).rotation !== undefined) seen.underWay++
       void daemon
         .client()
@@ -152,7 +158,7 @@ test('a rotation that is killed at any moment goes on, and the store opens with 
     else seen.two++
   }
 
-  daemon = await DaemonProcess.start(path)
+  daemon = await startDaemon(t, path)
   await rotated(daemon)
   t.is((await ask(daemon, 0, 'GET', '/bucket-7/k')).body.toString(), 'kept')
   t.deepEqual(await daemon.s3(), { ...access, endpoint: daemon.endpoint })
@@ -166,7 +172,7 @@ test('a key from the environment is rotated by giving two, and then only the new
   const path = await daemonHome(t)
   const [first, second] = [newKey(), newKey()].map(key => formatMasterKey(key).trim())
   assert(first !== undefined && second !== undefined)
-  let daemon = await DaemonProcess.start(path, { R2D_MASTER_KEY: first })
+  let daemon = await startDaemon(t, path, { R2D_MASTER_KEY: first })
   await ask(daemon, 0, 'PUT', '/bucket')
   await ask(daemon, 0, 'PUT', '/bucket/k', Buffer.from('kept'))
   const { source, keyId } = await daemon.client().key()
@@ -175,7 +181,7 @@ test('a key from the environment is rotated by giving two, and then only the new
   t.regex(refused.message, /which only you can change/)
   await daemon.stop()
 
-  daemon = await DaemonProcess.start(path, { R2D_MASTER_KEY: `${second} ${first}` })
+  daemon = await startDaemon(t, path, { R2D_MASTER_KEY: `${second} ${first}` })
   await rotated(daemon)
   t.not((await daemon.client().key()).keyId, keyId)
   t.is((await ask(daemon, 0, 'GET', '/bucket/k')).body.toString(), 'kept')
@@ -185,7 +191,7 @@ test('a key from the environment is rotated by giving two, and then only the new
     environment: { R2D_MASTER_KEY: first }
   })
   t.is(old.code, 10)
-  daemon = await DaemonProcess.start(path, { R2D_MASTER_KEY: second })
+  daemon = await startDaemon(t, path, { R2D_MASTER_KEY: second })
   t.is((await ask(daemon, 0, 'GET', '/bucket/k')).body.toString(), 'kept')
   await daemon.stop()
 })
@@ -197,7 +203,7 @@ test('a key that a command prints is rotated while the store is served', async t
   const secret = join(path, 'secret')
   await writeFile(secret, first)
   await writeFile(join(path, 'r2d.toml'), `key.command = "cat '${secret}'"\n`)
-  let daemon = await DaemonProcess.start(path)
+  let daemon = await startDaemon(t, path)
   const { keyId } = await daemon.client().key()
   const refused = await t.throwsAsync(daemon.client().rotateKey())
   t.regex(refused.message, /gives no new one/)
@@ -209,7 +215,7 @@ test('a key that a command prints is rotated while the store is served', async t
   await daemon.stop()
 
   await writeFile(secret, second)
-  daemon = await DaemonProcess.start(path)
+  daemon = await startDaemon(t, path)
   t.is((await daemon.client().key()).source, 'command')
   await daemon.stop()
 })
@@ -217,7 +223,7 @@ test('a key that a command prints is rotated while the store is served', async t
 test('without a daemon the command rotates by itself, and a file under a passphrase stays under it', async t => {
   const path = await daemonHome(t)
   const passphrase = { R2D_PASSPHRASE: 'correct horse' }
-  const daemon = await DaemonProcess.start(path, passphrase)
+  const daemon = await startDaemon(t, path, passphrase)
   await daemon.stop()
   const status = await r2dAt(path, ['key', 'status', '--json'], { environment: passphrase })
   t.is(status.code, 0, status.stderr)
