@@ -1,7 +1,5 @@
 /**
- * The background work of the daemon, in the main thread: one worker for each kind, started and stopped together.
- *
- * It reads the engine, and commits through a channel to the committer, as the gateways do.
+ * Workers of background work, one for each kind: started one by one, and stopped together.
  */
 
 import {
@@ -10,7 +8,7 @@ import {
   type BackgroundWork
 } from './background-worker.ts'
 
-export class Maintenance {
+export class BackgroundWorkers {
   readonly #options: BackgroundOptions
   readonly #workers: BackgroundWorker[] = []
 

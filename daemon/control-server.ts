@@ -82,9 +82,9 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
     case 'POST /v1/stop':
       return {}
     case 'POST /v1/snapshots':
-      return { request: options.daemon.requestSnapshot() }
+      return { request: options.daemon.maintenance.requestSnapshot() }
     case 'GET /v1/snapshots':
-      return options.daemon.snapshots.status
+      return options.daemon.maintenance.snapshots.status
     case 'GET /v1/credentials':
       return readCredentials(options)
     case 'POST /v1/presign':
@@ -96,13 +96,13 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
     case 'POST /v1/access-keys/revoke':
       return revokeAccessKey(options, parseAccessKeyId(await readDocument(request)))
     case 'GET /v1/scrub':
-      return options.daemon.integrity.scrubStatus()
+      return options.daemon.maintenance.integrity.scrubStatus()
     case 'POST /v1/scrub/start':
-      return options.daemon.integrity.orderScrub('start')
+      return options.daemon.maintenance.integrity.orderScrub('start')
     case 'POST /v1/scrub/pause':
-      return options.daemon.integrity.orderScrub('pause')
+      return options.daemon.maintenance.integrity.orderScrub('pause')
     case 'POST /v1/scrub/resume':
-      return options.daemon.integrity.orderScrub('resume')
+      return options.daemon.maintenance.integrity.orderScrub('resume')
     case 'GET /v1/key':
       return options.daemon.masterKeys.status()
     case 'POST /v1/key/rotate':
@@ -134,7 +134,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
     region: 'auto',
     engine: settings.engine,
     metadataDisk: daemon.disk.space,
-    journal: { isOn: settings.hasJournal, snapshots: daemon.snapshots.status },
+    journal: { isOn: settings.hasJournal, snapshots: daemon.maintenance.snapshots.status },
     threads: serving.threadCount,
     threadsReplaced: serving.restartCount(),
     sockets: serving.socketPaths,
@@ -154,7 +154,7 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
       faults: faults.ofVolume(volume.number)
     })),
     repair: readRepair(daemon),
-    scrub: await daemon.integrity.scrubStatus(),
+    scrub: await daemon.maintenance.integrity.scrubStatus(),
     counters: { ...serving.counters(), volumeFaults: faults.count },
     compaction: space.compaction,
     faults: faults.latest.map(({ time, ...fault }) => ({
@@ -164,8 +164,8 @@ async function readStatus({ daemon, homePath }: ControlOptions): Promise<Status>
   }
 }
 
-function readRepair({ integrity: { repairs } }: Daemon): RepairStatus {
-  const { secondsLeft, ...figures } = repairs.figures
+function readRepair({ maintenance: { integrity } }: Daemon): RepairStatus {
+  const { secondsLeft, ...figures } = integrity.repairs.figures
   return { ...figures, ...(secondsLeft === undefined ? {} : { secondsLeft }) }
 }
 

@@ -2,12 +2,12 @@
  * What keeps replicas whole, in the main thread: repair, scrub, and what wakes them.
  */
 
-import { Scrub, type ScrubFigures, type ScrubOptions } from '../src/maintenance/scrub.ts'
-import { Repairs, type RepairsOptions } from '../src/maintenance/repairs.ts'
 import type { Logger } from 'pino'
-import type { BackgroundWorker } from './background-worker.ts'
-import type { Maintenance } from './maintenance.ts'
 import type { ScrubStatus } from '../src/control/protocol.ts'
+import { Repairs, type RepairsOptions } from '../src/maintenance/repairs.ts'
+import { Scrub, type ScrubFigures, type ScrubOptions } from '../src/maintenance/scrub.ts'
+import type { BackgroundWorker } from './background-worker.ts'
+import type { BackgroundWorkers } from './background-workers.ts'
 import { toReport } from './parts.ts'
 import type { FaultReport } from './thread-messages.ts'
 
@@ -18,7 +18,7 @@ const scrubIntervalMs = 60_000
 
 export type IntegrityOptions = Omit<RepairsOptions, 'now' | 'onLost'> & {
   log: Logger
-  maintenance: Maintenance
+  workers: BackgroundWorkers
   scrub: Pick<ScrubOptions, 'bytesPerSecond' | 'periodMs'>
   onFault: (fault: FaultReport) => void
 }
@@ -30,7 +30,7 @@ export class Integrity {
   readonly #scrubWorker: BackgroundWorker
   readonly #scrub: Promise<Scrub>
 
-  constructor({ log, maintenance, scrub, onFault, ...options }: IntegrityOptions) {
+  constructor({ log, workers, scrub, onFault, ...options }: IntegrityOptions) {
     this.#log = log
     this.repairs = new Repairs({
       ...options,
@@ -43,7 +43,7 @@ export class Integrity {
       }
     })
     const round = (signal: AbortSignal): Promise<void> => this.#repair(signal)
-    this.#repairWorker = maintenance.start({ name: 'repair', intervalMs: repairIntervalMs, round })
+    this.#repairWorker = workers.start({ name: 'repair', intervalMs: repairIntervalMs, round })
     this.#scrub = Scrub.open({
       ...options,
       ...scrub,
@@ -58,7 +58,7 @@ export class Integrity {
     })
     // Its failure is met by the round, and by whoever asks.
     this.#scrub.catch(() => undefined)
-    this.#scrubWorker = maintenance.start({
+    this.#scrubWorker = workers.start({
       name: 'scrub',
       intervalMs: scrubIntervalMs,
       round: async signal => (await this.#scrub).round(signal)
