@@ -151,6 +151,31 @@ export const settings = [
     read: value => readNumber(value, 1, 86_400)
   },
   {
+    key: 'space.dead_share',
+    variable: 'R2D_SPACE_DEAD_SHARE',
+    description:
+      'Percent of a segment that nothing refers to before the rest is moved and its file removed',
+    default: 50,
+    allowed: 'a number from 1 to 100',
+    read: value => readNumber(value, 1, 100)
+  },
+  {
+    key: 'space.idle',
+    variable: 'R2D_SPACE_IDLE',
+    description: 'Seconds without a write before a segment that is being written may be rewritten',
+    default: 60,
+    allowed: 'a number of seconds from 1 to 86400',
+    read: value => readNumber(value, 1, 86_400)
+  },
+  {
+    key: 'space.rate',
+    variable: 'R2D_SPACE_RATE',
+    description: 'MiB that rewriting segments reads and writes in a second',
+    default: 64,
+    allowed: 'a number from 1 to 100000',
+    read: value => readNumber(value, 1, 100_000)
+  },
+  {
     key: 'volumes.reserve',
     variable: 'R2D_VOLUMES_RESERVE',
     description: 'MiB that are left free on each volume, for repair and compaction to work with',
@@ -191,31 +216,6 @@ export const settings = [
     read: value => readNumber(value, 0, 3650)
   },
   {
-    key: 'space.dead_share',
-    variable: 'R2D_SPACE_DEAD_SHARE',
-    description:
-      'Percent of a segment that nothing refers to before the rest is moved and its file removed',
-    default: 50,
-    allowed: 'a number from 1 to 100',
-    read: value => readNumber(value, 1, 100)
-  },
-  {
-    key: 'space.idle',
-    variable: 'R2D_SPACE_IDLE',
-    description: 'Seconds without a write before a segment that is being written may be rewritten',
-    default: 60,
-    allowed: 'a number of seconds from 1 to 86400',
-    read: value => readNumber(value, 1, 86_400)
-  },
-  {
-    key: 'space.rate',
-    variable: 'R2D_SPACE_RATE',
-    description: 'MiB that rewriting segments reads and writes in a second',
-    default: 64,
-    allowed: 'a number from 1 to 100000',
-    read: value => readNumber(value, 1, 100_000)
-  },
-  {
     key: 'metadata.engine',
     variable: 'R2D_METADATA_ENGINE',
     description: 'Engine of the metadata service',
@@ -240,14 +240,6 @@ export const settings = [
     read: value => readNumber(value, 60, 2_592_000)
   },
   {
-    key: 'key.command',
-    variable: 'R2D_MASTER_KEY_COMMAND',
-    description: 'Shell command that prints the master key, in place of the file master.key',
-    default: '',
-    allowed: 'a shell command',
-    read: value => (typeof value === 'string' ? value : undefined)
-  },
-  {
     key: 'metadata.reserve',
     variable: 'R2D_METADATA_RESERVE',
     description:
@@ -255,6 +247,14 @@ export const settings = [
     default: 256,
     allowed: 'a number of MiB from 1 to 1048576',
     read: value => readNumber(value, 1, 1_048_576)
+  },
+  {
+    key: 'key.command',
+    variable: 'R2D_MASTER_KEY_COMMAND',
+    description: 'Shell command that prints the master key, in place of the file master.key',
+    default: '',
+    allowed: 'a shell command',
+    read: value => (typeof value === 'string' ? value : undefined)
   },
   {
     key: 'log.level',

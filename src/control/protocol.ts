@@ -21,7 +21,7 @@
  *     GET  /v1/scrub           -> ScrubStatus
  *     POST /v1/scrub/start     -> ScrubStatus   likewise pause, resume
  *
- * Volumes, locations and replicas: volume-protocol.ts.
+ * Volumes, locations and replicas: volume-protocol.ts. Trash: trash-protocol.ts.
  *
  * Objects and buckets have the sockets that `Status.sockets` lists: S3 itself, without signatures.
  */

@@ -20,7 +20,7 @@
  *     "t" bucket id (12) uploaded (8) key    an object by its upload time, milliseconds, big-endian
  *     "i" bucket id (12) initiated (8) upload id (16) key
  *                                            an upload by the time when it was begun, milliseconds, big-endian
- *     "q" extent id (16)                     an extent that has fewer replicas than it is to have
+ *     "q" extent id (16)                     an extent that has fewer replicas than it is to have, or may have a bad one
  *     "j"                                    the journal position
  *     "z" bucket id (12) removed (8) version id (16)
  *                                            a deleted or replaced object that is kept: since when, milliseconds, big-endian

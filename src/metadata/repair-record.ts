@@ -1,5 +1,5 @@
 /**
- * The repair record: an extent that has fewer replicas than it is to have. Keyed by the extent's id.
+ * The repair record: an extent that has fewer replicas than it is to have, or may have a bad one. Keyed by the extent's id.
  *
  * Written by the commit that knows of it, so that no kill forgets it; what is missing is read from the extent's own row,
  * whose newest version alone is right. The extent may be gone, or whole, by the time it is looked at.
