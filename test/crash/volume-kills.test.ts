@@ -172,6 +172,7 @@ test('volumes that leave under load, with kills at any moment, take nothing ackn
   await verify(daemon, acknowledged)
   await daemon.stop()
   t.is(figures.removed, rounds)
+  t.true(figures.acknowledged > rounds)
   t.log(figures)
 })
 

@@ -18,10 +18,9 @@ import {
   type TestStore
 } from '../objects/open-store.ts'
 import { assertExactReferences } from './recount.ts'
+import { bucket, contentOf, MiB } from './space-store.ts'
 
-const bucket = 'bucket'
 const engines = ['rocksdb', 'classic-level'] as const
-const MiB = 1024 * 1024
 
 interface OpenRelease {
   open: TestStore
@@ -60,8 +59,6 @@ async function openRelease(engine: EngineName, readerWaitMsMax = 60_000): Promis
     }
   }
 }
-
-const contentOf = (size: number, seed: number): Buffer => Buffer.alloc(size, `${seed}-${size}.`)
 
 function put({ store }: TestStore, key: string, content: Buffer): Promise<unknown> {
   return store.put(bucket, key, bodyOf(content), plain)

@@ -13,4 +13,5 @@ test('whatever one disk does, what was acknowledged is read from the other, and 
   t.log(`seed ${seed}: ${JSON.stringify(figures)}`)
   t.true(figures.faults >= wanted)
   t.true(figures.repaired > 0)
+  t.true(figures.acknowledged > figures.refused, 'one disk of three keeps nobody from writing')
 })

@@ -22,6 +22,7 @@ test('at any step a power cut leaves journal and engine such that each, and both
 
   t.log(total)
   t.true(total.images > 10 * seeds.length)
+  t.true(total.acknowledged > 0)
   if (only !== undefined) return
   t.true(total.rolledForward > 0)
   t.true(total.found > 0)

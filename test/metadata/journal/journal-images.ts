@@ -106,11 +106,7 @@ export async function rebuildFrom(
   return { rows: await rowsOf(engine), rebuilt }
 }
 
-async function takeSnapshot(
-  engine: Engine,
-  volumes: VolumeSet,
-  random: Random
-): Promise<void> {
+async function takeSnapshot(engine: Engine, volumes: VolumeSet, random: Random): Promise<void> {
   const paths = volumes.all().map(({ path }) => path)
   const keys = await readJournalKeys(paths, { storeId, masterKeys }, volumes.files)
   const [key] = keys
