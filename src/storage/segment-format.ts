@@ -36,6 +36,7 @@ import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { sealedSize } from '../crypto/frame-cipher.ts'
 import { extentSizeMax } from '../limits.ts'
+import type { FormatFault } from './format-fault.ts'
 
 export const segmentHeaderSize = 80
 export const recordHeaderSize = 48
@@ -64,10 +65,6 @@ export interface RecordHeader {
   /** CRC-32. */
   payloadCheck: number
 }
-
-/** `torn` alone is expected: a crash cut the last append short. */
-export type FormatFault =
-  'torn' | 'bad-magic' | 'bad-checksum' | 'unknown-version' | 'invalid-field'
 
 export type DecodedSegmentHeader =
   { header: SegmentHeader; fault?: never } | { header?: never; fault: FormatFault }

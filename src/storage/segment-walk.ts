@@ -17,13 +17,13 @@
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
 import { errnoOf, type DataFile } from '../file.ts'
+import type { FormatFault } from './format-fault.ts'
 import {
   decodeRecordHeader,
   decodeSegmentHeader,
   recordHeaderSize,
   recordMagic,
   segmentHeaderSize,
-  type FormatFault,
   type SegmentHeader
 } from './segment-format.ts'
 

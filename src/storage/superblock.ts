@@ -23,6 +23,7 @@ import { crc32 } from 'node:zlib'
 import { randomBuffer } from '../crypto/sodium.ts'
 import { R2dError } from '../errors.ts'
 import { errnoOf, nodeFiles, type FileSystem } from '../file.ts'
+import type { FormatFault } from './format-fault.ts'
 
 const superblockSize = 64
 export const superblockName = 'superblock'
@@ -42,11 +43,8 @@ export interface Superblock {
   created: number
 }
 
-export type SuperblockFault =
-  'torn' | 'bad-magic' | 'bad-checksum' | 'unknown-version' | 'invalid-field'
-
 export type DecodedSuperblock =
-  { superblock: Superblock; fault?: never } | { superblock?: never; fault: SuperblockFault }
+  { superblock: Superblock; fault?: never } | { superblock?: never; fault: FormatFault }
 
 export function encodeSuperblock({ storeId, volumeId, number, created }: Superblock): Buffer {
   assert(storeId.length === 16)

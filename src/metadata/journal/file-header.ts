@@ -24,7 +24,8 @@
 
 import assert from 'node:assert/strict'
 import { crc32 } from 'node:zlib'
-import { readNumber, writeNumber, type RecordFault } from './sealed-record.ts'
+import type { FormatFault } from '../../storage/format-fault.ts'
+import { readNumber, writeNumber } from './sealed-record.ts'
 
 export const fileHeaderSize = 128
 
@@ -57,7 +58,7 @@ export interface SnapshotHeader extends Belonging {
   snapshotId: Buffer
 }
 
-export type Decoded<T> = { header: T; fault?: never } | { header?: never; fault: RecordFault }
+export type Decoded<T> = { header: T; fault?: never } | { header?: never; fault: FormatFault }
 
 export function encodeJournalHeader(header: JournalHeader): Buffer {
   assert(header.term >= 1)
@@ -126,7 +127,7 @@ interface Fields extends Belonging {
 function decode(
   kind: keyof typeof magics,
   bytes: Buffer
-): { fields: Fields; fault?: never } | { fields?: never; fault: RecordFault } {
+): { fields: Fields; fault?: never } | { fields?: never; fault: FormatFault } {
   if (bytes.length < fileHeaderSize) return { fault: 'torn' }
   if (bytes.toString('latin1', 0, 8) !== magics[kind]) return { fault: 'bad-magic' }
   if (bytes.readUInt32LE(124) !== crc32(bytes.subarray(0, 124))) return { fault: 'bad-checksum' }

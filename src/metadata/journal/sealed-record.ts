@@ -30,6 +30,7 @@ import {
   recordPlaceSize,
   sealRecord
 } from '../../crypto/record-cipher.ts'
+import type { FormatFault } from '../../storage/format-fault.ts'
 
 export const recordHeaderSize = 64
 /** Bytes of a payload: what a header may ask a reader to hold. A commit of 1,024 mutations stays far below it. */
@@ -66,11 +67,8 @@ export interface RecordHeader extends RecordPlace {
   payloadCheck: number
 }
 
-export type RecordFault =
-  'torn' | 'bad-magic' | 'bad-checksum' | 'unknown-version' | 'invalid-field'
-
 export type DecodedRecordHeader =
-  { header: RecordHeader; fault?: never } | { header?: never; fault: RecordFault }
+  { header: RecordHeader; fault?: never } | { header?: never; fault: FormatFault }
 
 export function encodeSealedRecord(
   { kind, term, sequence }: RecordPlace,
