@@ -233,7 +233,7 @@ test('restore finds what was moved to other places since the snapshot', async t 
     R2D_SPACE_IDLE: '1',
     R2D_SPACE_DEAD_SHARE: '10'
   }
-  const daemon = await DaemonProcess.start(home, environment)
+  const daemon = await startDaemon(t, home, environment)
   const [socket = ''] = daemon.status.sockets
   const [kept, doomed] = [randomBytes(400_000), randomBytes(3_000_000)]
   for (const [name, content] of Object.entries({ kept, doomed })) {
@@ -253,7 +253,7 @@ test('restore finds what was moved to other places since the snapshot', async t 
 
   const restored = await meta(home, 'restore', `${number}`, '--replace')
   t.is(restored.code, 0, restored.stderr)
-  const again = await DaemonProcess.start(home)
+  const again = await startDaemon(t, home)
   const [socketThen = ''] = again.status.sockets
   const { status, body } = await localRequest(socketThen, 'GET', `/${bucket}/kept`)
   t.is(status, 200)
