@@ -223,14 +223,15 @@ export class Daemon {
     const onChange = (): void => {
       this.#maintenance?.volumesChanged()
     }
-    this.#policies = new ReplicaPolicies({ metadata, committer, onChange })
+    const homePath = dirname(volumesPath)
+    this.#policies = new ReplicaPolicies({ metadata, committer, homePath, onChange })
     this.#administration = new VolumeAdministration({
       metadata,
       committer,
       list,
       policies: this.#policies,
       storeId: record.id,
-      homePath: dirname(volumesPath),
+      homePath,
       reserved: [
         { path: dirname(metadataPath), what: 'the metadata' },
         { path: runPath, what: "the daemon's run directory" }

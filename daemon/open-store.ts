@@ -11,29 +11,24 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Keyring, masterKeyId } from '../src/crypto/keyring.ts'
 import { R2dError } from '../src/errors.ts'
 import type { FileSystem } from '../src/file.ts'
 import { absent, type Engine, type Put } from '../src/metadata/engine.ts'
-import {
-  locationKey,
-  parseVolumeKey,
-  storeKey,
-  volumeKey,
-  volumeRange
-} from '../src/metadata/keys.ts'
+import { locationKey, storeKey, volumeKey, volumeRange } from '../src/metadata/keys.ts'
 import { encodeLocationRecord } from '../src/metadata/location-record.ts'
 import {
   decodeStoreRecord,
   encodeStoreRecord,
   type StoreRecord
 } from '../src/metadata/store-record.ts'
-import { decodeVolumeRecord, encodeVolumeRecord } from '../src/metadata/volume-record.ts'
+import { encodeVolumeRecord } from '../src/metadata/volume-record.ts'
 import { describeMasterKey, isMasterKey } from '../src/objects/rotate-master-key.ts'
 import { createVolume, hasSuperblock } from '../src/storage/superblock.ts'
 import type { VolumeDescription } from '../src/storage/volume-set.ts'
 import type { KeySource } from './key-source.ts'
+import { pathInRow, readVolumeRows } from './volume-rows.ts'
 
 /** The embedded default: one location of three directories, two replicas of everything. */
 const defaultLocation = 'local'
@@ -171,7 +166,7 @@ async function createVolumes(
     const { id } = await createVolume(path, { storeId, number }, files)
     const value = encodeVolumeRecord({
       id,
-      path: relative(home, path),
+      path: pathInRow(path, home),
       location: defaultLocation,
       failureDomain: '',
       state: 'active'
@@ -194,19 +189,12 @@ async function hasVolumes(engine: Engine): Promise<boolean> {
   return (await cursor.read(1)).length > 0
 }
 
-/** A relative path is under the home, so that a store can be moved as a whole. */
 export async function readVolumes({
   engine,
   volumesPath
 }: Pick<OpenStoreOptions, 'engine' | 'volumesPath'>): Promise<VolumeDescription[]> {
-  const home = dirname(volumesPath)
-  await using cursor = engine.scan(volumeRange())
-  const entries = await cursor.read(0xffff)
-
-  return entries.flatMap(({ key, value }) => {
-    const { id, path, location, failureDomain, state } = decodeVolumeRecord(value)
-    if (state === 'removed') return []
-    const number = parseVolumeKey(key)
-    return [{ number, id, path: resolve(home, path), location, failureDomain, recorded: state }]
-  })
+  const rows = await readVolumeRows(engine, dirname(volumesPath))
+  return rows.flatMap(({ number, id, directory: path, location, failureDomain, state }) =>
+    state === 'removed' ? [] : [{ number, id, path, location, failureDomain, recorded: state }]
+  )
 }

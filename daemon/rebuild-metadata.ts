@@ -5,7 +5,6 @@
  * they have would be missing. A volume that is found in another place than its row says gets a new row.
  */
 
-import { isAbsolute, relative, resolve } from 'node:path'
 import { loadConfig } from '../src/config.ts'
 import { R2dError } from '../src/errors.ts'
 import { nodeFiles } from '../src/file.ts'
@@ -21,18 +20,15 @@ import {
   type Rebuilt,
   type VolumeContents
 } from '../src/metadata/journal/rebuild.ts'
-import { parseVolumeKey, storeKey, volumeRange } from '../src/metadata/keys.ts'
+import { storeKey, volumeKey } from '../src/metadata/keys.ts'
 import { decodeStoreRecord } from '../src/metadata/store-record.ts'
-import {
-  decodeVolumeRecord,
-  encodeVolumeRecord,
-  type VolumeRecord
-} from '../src/metadata/volume-record.ts'
+import { encodeVolumeRecord } from '../src/metadata/volume-record.ts'
 import { findVolume, findVolumes, type FoundVolume } from './find-volumes.ts'
 import { openKeySource, takeKeyVariables, type KeyVariables } from './key-source.ts'
 import { chooseEngine } from './main.ts'
 import { makeMetadata, requireNoDaemon } from './metadata-directory.ts'
 import { unlockStore } from './open-store.ts'
+import { pathInRow, readVolumeRows } from './volume-rows.ts'
 
 export interface RebuildOptions {
   home: Home
@@ -170,29 +166,21 @@ async function placeVolumes(
   const missing: Pass['missing'] = []
   const more: FoundVolume[] = []
   const puts: Put[] = []
-  await using cursor = engine.scan(volumeRange())
-  for (const { key, value } of await cursor.read(0xffff)) {
-    const record = decodeVolumeRecord(value)
+  for (const row of await readVolumeRows(engine, home.path)) {
+    const { number, directory: path, ...record } = row
     if (record.state === 'removed' || record.state === 'lost') continue
-    const number = parseVolumeKey(key)
-    const path = resolve(home.path, record.path)
     const found = volumes.find(({ volumeId }) => volumeId.equals(record.id))
     if (found === undefined) {
       const there = await findVolume(path).catch(() => undefined)
       if (there?.volumeId.equals(record.id) === true) more.push(there)
       else missing.push({ number, path })
     } else if (found.path !== path) {
-      puts.push({ key, value: encodeVolumeRecord(movedTo(record, found.path, home)) })
+      const moved = { ...record, path: pathInRow(found.path, home.path) }
+      puts.push({ key: volumeKey(number), value: encodeVolumeRecord(moved) })
     }
   }
   if (puts.length > 0) await engine.commit({ checks: [], puts, deletes: [] })
   return { missing, more }
-}
-
-function movedTo(record: VolumeRecord, path: string, home: Home): VolumeRecord {
-  const inHome = relative(home.path, path)
-  const isInside = !inHome.startsWith('..') && !isAbsolute(inHome)
-  return { ...record, path: isInside ? inHome : path }
 }
 
 function incomplete(losses: readonly string[]): R2dError {

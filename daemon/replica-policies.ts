@@ -4,21 +4,19 @@
 
 import type { BucketReplicas, LocationStatus } from '../src/control/volume-protocol.ts'
 import { R2dError } from '../src/errors.ts'
-import { decodeBucketRecord, type BucketRecord } from '../src/metadata/bucket-record.ts'
+import { decodeBucketRecord } from '../src/metadata/bucket-record.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
 import {
-  bucketKey,
   bucketRange,
   locationKey,
   locationRange,
   parseBucketKey,
-  parseLocationKey,
-  volumeRange,
-  parseVolumeKey
+  parseLocationKey
 } from '../src/metadata/keys.ts'
 import { decodeLocationRecord, type LocationRecord } from '../src/metadata/location-record.ts'
-import { decodeVolumeRecord } from '../src/metadata/volume-record.ts'
+import { readBucket } from '../src/objects/bucket.ts'
+import { readVolumeRows } from './volume-rows.ts'
 
 /** Replicas of an extent: more are no more safety. */
 const replicaCountMax = 16
@@ -28,6 +26,7 @@ const locationName = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
 export interface ReplicaPoliciesOptions {
   metadata: Engine
   committer: Committer
+  homePath: string
   /** Extents may have too few replicas, or too many. */
   onChange: () => void
 }
@@ -84,7 +83,10 @@ export class ReplicaPolicies {
   }
 
   async bucket(name: string): Promise<BucketReplicas> {
-    const { location, replicaCount, replicaCountMin } = await this.#bucketRecord(name)
+    const { location, replicaCount, replicaCountMin } = await readBucket(
+      this.#options.metadata,
+      name
+    )
     const isOwn = replicaCount > 0
     const policy = isOwn ? { replicaCount, replicaCountMin } : await this.requireLocation(location)
 
@@ -93,7 +95,7 @@ export class ReplicaPolicies {
 
   /** Undefined: as its location has it. For what is written from then on. R2D_TOO_FEW_VOLUMES. */
   async setBucket(name: string, policy: LocationRecord | undefined): Promise<BucketReplicas> {
-    const { id, location } = await this.#bucketRecord(name)
+    const { id, location } = await readBucket(this.#options.metadata, name)
     if (policy !== undefined) {
       requirePolicy(policy)
       const volumes = await this.#volumeCount(location)
@@ -131,23 +133,13 @@ export class ReplicaPolicies {
     }
   }
 
-  async #bucketRecord(name: string): Promise<BucketRecord> {
-    const row = await this.#options.metadata.get(bucketKey(name))
-    if (row !== undefined) return decodeBucketRecord(row.value)
-
-    throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
-  }
-
   /** That replicas may be put on. */
   async #volumeCount(location: string, without = 0): Promise<number> {
-    await using cursor = this.#options.metadata.scan(volumeRange())
-    const entries = await cursor.read(0xffff)
-
-    return entries.filter(({ key, value }) => {
-      const record = decodeVolumeRecord(value)
-      const isActive = record.state === 'active' && record.location === location
-      return isActive && parseVolumeKey(key) !== without
-    }).length
+    const { metadata, homePath } = this.#options
+    const rows = await readVolumeRows(metadata, homePath)
+    return rows.filter(
+      row => row.state === 'active' && row.location === location && row.number !== without
+    ).length
   }
 }
 

@@ -5,13 +5,13 @@
  * names it. A kill between any two steps leaves a state that the next start reads, and that the same order goes on from.
  */
 
-import { dirname, relative, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { R2dError } from '../src/errors.ts'
 import { readVolumeContents, type VolumeContents } from '../src/maintenance/volume-contents.ts'
 import type { Committer } from '../src/metadata/committer.ts'
 import type { Engine } from '../src/metadata/engine.ts'
-import { volumeKey, volumeRange, parseVolumeKey } from '../src/metadata/keys.ts'
+import { volumeKey } from '../src/metadata/keys.ts'
 import {
   decodeVolumeRecord,
   type RecordedVolumeState,
@@ -26,6 +26,7 @@ import {
 } from '../src/storage/volume-directory.ts'
 import type { ReplicaPolicies } from './replica-policies.ts'
 import type { VolumeList } from './volume-list.ts'
+import { pathInRow, readVolumeRows, toVolumeRow, type VolumeRow } from './volume-rows.ts'
 
 export interface VolumeAdministrationOptions {
   metadata: Engine
@@ -39,12 +40,6 @@ export interface VolumeAdministrationOptions {
   /** Replicas may be missing, or there may be room for those that are. */
   onChange: () => void
   log: Logger
-}
-
-export interface VolumeRow extends VolumeRecord {
-  number: number
-  /** Absolute. */
-  directory: string
 }
 
 export interface AddVolumeRequest {
@@ -76,15 +71,9 @@ export class VolumeAdministration {
   }
 
   /** Those that were removed, too. */
-  async rows(): Promise<VolumeRow[]> {
+  rows(): Promise<VolumeRow[]> {
     const { metadata, homePath } = this.#options
-    await using cursor = metadata.scan(volumeRange())
-    const entries = await cursor.read(0xffff)
-
-    return entries.map(({ key, value }) => {
-      const record = decodeVolumeRecord(value)
-      return { ...record, number: parseVolumeKey(key), directory: resolve(homePath, record.path) }
-    })
+    return readVolumeRows(metadata, homePath)
   }
 
   /** R2D_NO_SUCH_VOLUME. */
@@ -94,8 +83,7 @@ export class VolumeAdministration {
     if (found === undefined) {
       throw new R2dError('R2D_NO_SUCH_VOLUME', `There is no volume ${number}`)
     }
-    const record = decodeVolumeRecord(found.value)
-    return { ...record, number, directory: resolve(homePath, record.path) }
+    return toVolumeRow(number, decodeVolumeRecord(found.value), homePath)
   }
 
   /** A scan of all extents. */
@@ -235,11 +223,9 @@ export class VolumeAdministration {
     const number = isOurs ? found.number : Math.max(0, ...rows.map(row => row.number)) + 1
     const { id } = await createVolume(path, { storeId, number }, files)
     await probeVolume(path, files)
-    const way = relative(homePath, path)
-    const isInside = way !== '' && !way.startsWith('..')
     const record: VolumeRecord = {
       id,
-      path: isInside ? way : path,
+      path: pathInRow(path, homePath),
       location,
       failureDomain,
       state: 'active'

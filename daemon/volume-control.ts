@@ -12,8 +12,8 @@ import type {
   VolumeDocument
 } from '../src/control/volume-protocol.ts'
 import { R2dError } from '../src/errors.ts'
-import type { VolumeRow } from './volume-administration.ts'
 import type { Daemon } from './daemon.ts'
+import type { VolumeRow } from './volume-rows.ts'
 
 /** Undefined if the request is about something else. `read`: the document that came with it. */
 export async function answerVolumes(

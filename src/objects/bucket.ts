@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { newKey, wrapKey } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
 import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
-import type { Range } from '../metadata/engine.ts'
+import type { Range, Version } from '../metadata/engine.ts'
 import {
   bucketKey,
   bucketRange,
@@ -16,7 +16,7 @@ import {
   trashRange
 } from '../metadata/keys.ts'
 import type { StorageClass } from '../metadata/object-record.ts'
-import type { StoreContext } from './context.ts'
+import type { MetadataReader, StoreContext } from './context.ts'
 import { retryConflicts } from './retry-conflicts.ts'
 import type { BucketInfo } from './store.ts'
 import { abortAllUploads } from './upload.ts'
@@ -117,12 +117,21 @@ async function deleteBucketOnce(context: StoreContext, name: string): Promise<vo
   await requireEmpty(context, name, id)
 
   await committer.mutate('markBucket', { name, id })
+  const { version } = await readBucket(metadata, name)
+  await requireEmpty(context, name, id)
+  await abortAllUploads(context, id)
+  await committer.mutate('removeBucket', { name, id, version })
+}
+
+/** As its row is now, without its key. R2D_NO_SUCH_BUCKET. */
+export async function readBucket(
+  metadata: Pick<MetadataReader, 'get'>,
+  name: string
+): Promise<BucketRecord & { version: Version }> {
   const row = await metadata.get(bucketKey(name))
   if (row === undefined) throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
 
-  await requireEmpty(context, name, id)
-  await abortAllUploads(context, id)
-  await committer.mutate('removeBucket', { name, id, version: row.version })
+  return { ...decodeBucketRecord(row.value), version: row.version }
 }
 
 /** The objects first: one that is deleted meanwhile is in the trash by then. */

@@ -7,11 +7,10 @@
 
 import { newId } from '../crypto/key-wrap.ts'
 import { R2dError } from '../errors.ts'
-import { decodeBucketRecord, type BucketRecord } from '../metadata/bucket-record.ts'
+import type { BucketRecord } from '../metadata/bucket-record.ts'
 import type { Committer } from '../metadata/committer.ts'
 import type { Entry, Range } from '../metadata/engine.ts'
 import {
-  bucketKey,
   objectRange,
   parseTrashKey,
   trashKey,
@@ -25,6 +24,7 @@ import {
   decodeTrashUsageRecord,
   type TrashCause
 } from '../metadata/trash-record.ts'
+import { readBucket } from './bucket.ts'
 import type { MetadataReader } from './context.ts'
 
 /** Rows that one step looks at. */
@@ -69,7 +69,7 @@ export interface Page {
 }
 
 export async function getTrashPolicy(context: TrashContext, bucket: string): Promise<TrashPolicy> {
-  const { id, trashMode, trashSeconds, trashSince } = await readBucket(context, bucket)
+  const { id, trashMode, trashSeconds, trashSince } = await readBucket(context.metadata, bucket)
   const row = await context.metadata.get(trashUsageKey(id))
   const { objects, bytes } =
     row === undefined ? { objects: 0, bytes: 0 } : decodeTrashUsageRecord(row.value)
@@ -81,7 +81,7 @@ export async function setTrashPolicy(
   bucket: string,
   { mode, seconds }: Pick<TrashPolicy, 'mode' | 'seconds'>
 ): Promise<TrashPolicy> {
-  const { id: bucketId } = await readBucket(context, bucket)
+  const { id: bucketId } = await readBucket(context.metadata, bucket)
   const now = context.now()
   await context.committer.mutate('setBucketTrash', { bucket, bucketId, mode, seconds, now })
   return getTrashPolicy(context, bucket)
@@ -92,7 +92,7 @@ export async function listTrash(
   context: TrashContext,
   { bucket, prefix, after }: { bucket: string; prefix: string } & Page
 ): Promise<{ objects: TrashedObject[]; next: string | undefined }> {
-  const { id, trashSeconds } = await readBucket(context, bucket)
+  const { id, trashSeconds } = await readBucket(context.metadata, bucket)
   const { entries, next } = await readPage(context, trashRange(id), after)
   const wanted = prefix.normalize('NFC')
   const objects = entries.flatMap(entry => {
@@ -113,7 +113,7 @@ export async function restoreFromTrash(
   context: TrashContext,
   { bucket, id }: { bucket: string; id: string }
 ): Promise<void> {
-  const { id: bucketId } = await readBucket(context, bucket)
+  const { id: bucketId } = await readBucket(context.metadata, bucket)
   const [, removed, versionId] = /^(\d{1,15})-([0-9a-f]{32})$/.exec(id) ?? []
   const rowKey =
     removed === undefined || versionId === undefined
@@ -139,7 +139,7 @@ export async function emptyTrash(
   context: TrashContext,
   { bucket, prefix, after }: { bucket: string; prefix: string } & Page
 ): Promise<{ objects: number; bytes: number; next: string | undefined }> {
-  const { id: bucketId } = await readBucket(context, bucket)
+  const { id: bucketId } = await readBucket(context.metadata, bucket)
   const { entries, next } = await readPage(context, trashRange(bucketId), after)
   const wanted = prefix.normalize('NFC')
   const rowKeys = entries
@@ -184,7 +184,7 @@ export interface UndoStep {
  */
 export async function undo(context: TrashContext, options: UndoOptions): Promise<UndoStep> {
   const { bucket, asOf, after = 't' } = options
-  const record = await readBucket(context, bucket)
+  const record = await readBucket(context.metadata, bucket)
   requireKept(record, options, context.now())
 
   const [phase, place] = [after.charAt(0), after.slice(1)]
@@ -278,11 +278,4 @@ async function readPage(
   const entries = await cursor.read(stepSize)
   const last = entries.at(-1)
   return { entries, next: entries.length < stepSize ? undefined : last?.key.toString('hex') }
-}
-
-async function readBucket({ metadata }: TrashContext, name: string): Promise<BucketRecord> {
-  const row = await metadata.get(bucketKey(name))
-  if (row !== undefined) return decodeBucketRecord(row.value)
-
-  throw new R2dError('R2D_NO_SUCH_BUCKET', `There is no bucket ${name}`)
 }
