@@ -58,8 +58,8 @@ export interface CompactionWork {
 
 /**
  * `removed`: its file is gone. `held`: it has live records that are damaged, or is not the segment that its name says.
- * `unclear`: it has bytes that are no records, and none live that was recognised. `stopped`: the volume takes no records, or the signal
- * was aborted.
+ * `unclear`: it has bytes that are no records, and none live that was recognised. `stopped`: the volume takes no records, or has no
+ * room for them, or the signal was aborted.
  */
 export interface Compaction {
   outcome: 'removed' | 'held' | 'unclear' | 'stopped'
@@ -191,13 +191,15 @@ class SegmentMove {
   }
 
   async #move(live: readonly LiveRecord[]): Promise<boolean> {
-    const { writer, committer, onFreed } = this.#work
+    const { writer, committer, volumes, onFreed } = this.#work
     const whole: { record: LiveRecord; bytes: Buffer }[] = []
     for (const record of live) {
       const bytes = await this.#read(record)
       if (bytes !== undefined) whole.push({ record, bytes })
     }
     if (whole.length === 0) return true
+    const size = whole.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    if (!(await volumes.hasRoom(this.#volume, size))) return false
 
     const copies = await Promise.all(
       whole.map(({ bytes }) =>

@@ -2,12 +2,14 @@
  * Gives the space of dead records back: chooses sealed segments by the account of dead bytes, and compacts them.
  *
  * A segment of which nothing is live goes at once, whatever its size; others when the dead part has reached a share of
- * them, which is less on a volume that is full. A segment that a writer has open and nobody writes to is left by it, so that it can be chosen.
+ * them, which is less on a volume that is full. What is live of it has to fit beside it first: the last bytes of a volume are not for
+ * copies. A segment that a writer has open and nobody writes to is left by it, so that it can be chosen.
  */
 
 import type { Engine } from '../metadata/engine.ts'
 import type { SealedSegments, SegmentPlace } from '../storage/sealed-segments.ts'
 import { sizeOfSegment } from '../storage/segment-files.ts'
+import { segmentHeaderSize } from '../storage/segment-format.ts'
 import { replicasIn } from './census.ts'
 import { compactSegment, unlinkSegment, type CompactionWork } from './compact-segment.ts'
 import { nameOf, type SpaceLedger } from './space-ledger.ts'
@@ -74,6 +76,7 @@ export class Compactor {
     const unclear: SegmentPlace[] = []
     for (const place of await this.#chosen()) {
       if (signal.aborted) return figures
+      if (!(await this.#hasRoom(place))) continue
       const { outcome, moved } = await compactSegment(this.#work, place, signal)
       figures.moved += moved
       this.total.moved += moved
@@ -103,6 +106,15 @@ export class Compactor {
       if (share >= bound) chosen.push({ place, share })
     }
     return chosen.sort((a, b) => b.share - a.share).map(({ place }) => place)
+  }
+
+  /** For what is live of it: the copies are there before the file goes, and one that is not moved whole gives nothing back. */
+  async #hasRoom(place: SegmentPlace): Promise<boolean> {
+    const { ledger, volumes } = this.#work
+    const records = (ledger.sizeOf(place) ?? 0) - segmentHeaderSize
+    const live = records - ledger.deadOf(place)
+    const volume = volumes.byNumber(place.volume)
+    return live <= 0 || (volume !== undefined && (await volumes.hasRoom(volume, live)))
   }
 
   /** Whether the file is there; its size is known then. */

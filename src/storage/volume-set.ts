@@ -134,6 +134,12 @@ export class VolumeSet {
     await Promise.all(this.all().map(volume => this.#refresh(volume)))
   }
 
+  /** Whether compaction may put so many bytes there: half of what is left free is the metadata's journal's, by which things are deleted. */
+  async hasRoom(volume: Volume, size: number): Promise<boolean> {
+    await this.#refresh(volume)
+    return volume.free - size >= this.#freeSpaceMin / 2
+  }
+
   /**
    * Brings the set to these volumes. On return nothing that begins writes to one that is not active, and what had files open on
    * one that is gone has closed them.

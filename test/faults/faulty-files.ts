@@ -8,6 +8,10 @@ export interface Faults {
   write?: { path: string; errno: string }
   sync?: { path: string; errno: string }
   read?: { path: string; errno: string }
+  /** Paths that contain this cannot be opened. */
+  open?: { path: string; errno: string }
+  /** Bytes that are free wherever it is asked. */
+  free?: () => number
   /** Reads of paths that contain this have a bit flipped. */
   flip?: string
 }
@@ -18,7 +22,12 @@ export class FaultyFiles extends WrappedFiles {
   writes = 0
 
   protected override before(operation: 'create' | 'open', path: string): void {
-    if (operation === 'create') this.#fail(this.faults.write, path)
+    this.#fail(operation === 'create' ? this.faults.write : this.faults.open, path)
+  }
+
+  override async space(path: string): Promise<{ device: number; free: number; total: number }> {
+    const space = await super.space(path)
+    return { ...space, free: this.faults.free?.() ?? space.free }
   }
 
   protected override wrap(path: string, file: DataFile): DataFile {

@@ -2,6 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openEngine } from '../../daemon/parts.ts'
 import { takeCensus } from '../../src/maintenance/census.ts'
 import type { DamagedReplica } from '../../src/maintenance/compact-segment.ts'
 import { Compactor, type CompactionFigures } from '../../src/maintenance/compactor.ts'
@@ -13,10 +14,11 @@ import { ExtentWriter } from '../../src/storage/extent-writer.ts'
 import { segmentName } from '../../src/storage/segment-format.ts'
 import type { SegmentPlace } from '../../src/storage/sealed-segments.ts'
 import { segmentsName } from '../../src/storage/superblock.ts'
+import { FaultyFiles } from '../faults/faulty-files.ts'
 import {
   bodyOf,
   makeHome,
-  openTestStore,
+  openStoreOn,
   plain,
   readAll,
   type EngineName,
@@ -34,6 +36,7 @@ export function contentOf(size: number, seed: number): Buffer {
 export class SpaceStore {
   readonly home: TestHome
   readonly damaged: DamagedReplica[] = []
+  readonly files = new FaultyFiles()
   #engine: EngineName
   #open: TestStore | undefined
   #ledger = new SpaceLedger()
@@ -152,7 +155,9 @@ export class SpaceStore {
   }
 
   async #start(): Promise<void> {
-    this.#open = await openTestStore(this.home, this.#engine)
+    const path = join(this.home.path, 'metadata')
+    const engine = await openEngine({ engine: this.#engine, path, handle: undefined })
+    this.#open = await openStoreOn({ ...this.home, engine, files: this.files })
     const { volumes, sealed, writes } = this.#open
     this.#writer = new ExtentWriter({ volumes, segments: sealed.eventsOf(0) })
     this.#register = new OperationRegister(writes.memory, 1)

@@ -1,0 +1,63 @@
+// Compaction where a volume is full, a file cannot be opened, or the metadata does not commit.
+
+import assert from 'node:assert/strict'
+import test, { type ExecutionContext } from 'ava'
+import { decodeExtentRecord, type Replica } from '../../src/metadata/extent-record.ts'
+import { extentRange } from '../../src/metadata/keys.ts'
+import { bucket, contentOf, MiB, SpaceStore } from './space-store.ts'
+
+async function openStore(t: ExecutionContext): Promise<SpaceStore> {
+  const store = await SpaceStore.open()
+  t.teardown(() => store.close())
+  return store
+}
+
+async function places({ opened }: SpaceStore): Promise<Replica[]> {
+  await using cursor = opened.context.metadata.scan(extentRange())
+  const entries = await cursor.read(1000)
+  return entries.flatMap(({ value }) => decodeExtentRecord(value).replicas)
+}
+
+/** Sealed segments with objects of 1 MiB, of which those of odd numbers are dead, or all. */
+async function writeSegments(
+  store: SpaceStore,
+  count: number,
+  isDead: 'odd' | 'all'
+): Promise<void> {
+  for (let n = 0; n < count; n++) await store.put(`${isDead}-${n}`, contentOf(MiB, n))
+  const dead = Array.from({ length: count }, (_, n) => n)
+    .filter(n => isDead === 'all' || n % 2 === 1)
+    .map(n => `${isDead}-${n}`)
+  await store.opened.store.delete(bucket, dead)
+  await store.release()
+  await store.seal()
+}
+
+test('compaction leaves the metadata what it needs of a full volume, and takes what is all dead', async t => {
+  const store = await openStore(t)
+  await writeSegments(store, 16, 'odd')
+  await writeSegments(store, 4, 'all')
+  const before = await store.usage()
+
+  // Of 1 MiB that is left free, half is for copies: not the megabytes that are live.
+  store.files.faults.free = () => MiB
+  const full = await store.compact()
+
+  t.true(full.segments > 0)
+  t.is(full.moved, 0)
+  const after = await store.usage()
+  t.true(after.bytes < before.bytes)
+  t.true(after.bytes >= 2 * 16 * MiB)
+
+  // There seems to be enough when a segment is begun, and others take it meanwhile.
+  let asked = 0
+  store.files.faults.free = () => (asked++ < 6 ? 100 * MiB : MiB)
+  t.is((await store.compact()).segments, 0)
+  t.true((await store.usage()).bytes <= after.bytes + 2 * 8 * MiB)
+
+  delete store.files.faults.free
+  await store.census()
+  t.true((await store.reclaim()).segments > 0)
+  for (let n = 0; n < 16; n += 2) assert((await store.get(`odd-${n}`)).equals(contentOf(MiB, n)))
+  t.is((await places(store)).length, 2 * 8)
+})
