@@ -1,11 +1,14 @@
 /**
  * Compacts one sealed segment: what rows still name of it is written to another segment of the same volume, and its file goes.
  *
- *     walk -> live records read and verified -> appended, synced -> moveReplicas -> readers let go -> unlink
+ *     walk -> live records read and verified -> appended, synced -> moveReplicas -> confirmVolume -> readers let go -> unlink
  *
  * Each step is behind the one before it is durable: a process that is killed between any two leaves dead copies, which the
  * next census finds. Nobody can come to refer to a record of it meanwhile: a segment is sealed only when all writes
  * have ended that had begun when it was left.
+ *
+ * A commit that failed may have named a record of it, and be in the journal alone: its write has ended, and a start would find
+ * it there. So another commit has to succeed before the file goes, behind which nothing of before comes to be there.
  *
  * A live record that is damaged stays where it is, and so does the file, until repair has given the extent another
  * replica. Bytes that are no record may hold one whose header is damaged: then all extent rows have to be asked whether they
@@ -101,10 +104,11 @@ export async function compactSegment(
 
 /** For a segment that no row names. */
 export async function unlinkSegment(
-  { volumes, retire }: Pick<CompactionWork, 'volumes' | 'retire'>,
+  { volumes, retire, committer }: Pick<CompactionWork, 'volumes' | 'retire' | 'committer'>,
   volume: Volume,
   place: SegmentPlace
 ): Promise<void> {
+  await committer.mutate('confirmVolume', { number: volume.number })
   retire(place)
   await removeSegment(volumes.files, volume.path, place.segment)
 }

@@ -65,7 +65,8 @@ const objectMutations: ReadonlySet<MutationName> = new Set([
   'settleRepair',
   'noteRepairs',
   'advanceScrub',
-  'moveReplicas'
+  'moveReplicas',
+  'confirmVolume'
 ])
 
 /** Those that add to the metadata: others change a row, or free space. */

@@ -17,7 +17,7 @@ import { advanceScrub } from './mutations/scrub.ts'
 import { setObjectTags } from './mutations/set-object-tags.ts'
 import { putObject } from './mutations/put-object.ts'
 import { setBucketReplicas, setLocationReplicas } from './mutations/replica-policy.ts'
-import { addVolume, setVolumeState } from './mutations/volume.ts'
+import { addVolume, confirmVolume, setVolumeState } from './mutations/volume.ts'
 import { expireTrash, restoreTrash, retireNewer, setBucketTrash } from './mutations/trash.ts'
 import { abortUpload, completeUpload, createUpload, putPart } from './mutations/upload.ts'
 import type { Mutation } from './transaction.ts'
@@ -63,7 +63,8 @@ const registry = {
   retireNewer,
   finishKeyRotation,
   addVolume,
-  setVolumeState
+  setVolumeState,
+  confirmVolume
 }
 
 export type MutationName = keyof Registry

@@ -10,6 +10,7 @@ export interface Faults {
   read?: { path: string; errno: string }
   /** Paths that contain this cannot be opened. */
   open?: { path: string; errno: string }
+  list?: { path: string; errno: string }
   /** Bytes that are free wherever it is asked. */
   free?: () => number
   /** Reads of paths that contain this have a bit flipped. */
@@ -23,6 +24,11 @@ export class FaultyFiles extends WrappedFiles {
 
   protected override before(operation: 'create' | 'open', path: string): void {
     this.#fail(operation === 'create' ? this.faults.write : this.faults.open, path)
+  }
+
+  override list(path: string): Promise<string[]> {
+    this.#fail(this.faults.list, path)
+    return super.list(path)
   }
 
   override async space(path: string): Promise<{ device: number; free: number; total: number }> {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import test, { type ExecutionContext } from 'ava'
+import { R2dError } from '../../src/errors.ts'
 import { decodeExtentRecord, type Replica } from '../../src/metadata/extent-record.ts'
 import { extentRange } from '../../src/metadata/keys.ts'
 import { bucket, contentOf, MiB, SpaceStore } from './space-store.ts'
@@ -60,4 +61,20 @@ test('compaction leaves the metadata what it needs of a full volume, and takes w
   t.true((await store.reclaim()).segments > 0)
   for (let n = 0; n < 16; n += 2) assert((await store.get(`odd-${n}`)).equals(contentOf(MiB, n)))
   t.is((await places(store)).length, 2 * 8)
+})
+
+test('no segment goes while nothing is committed: a commit that failed may name it, and be found by the next start', async t => {
+  const store = await openStore(t)
+  await writeSegments(store, 8, 'all')
+  const before = await store.usage()
+  const { committer } = store.opened.context
+  const mutate = committer.mutate.bind(committer)
+  committer.mutate = () => Promise.reject(new R2dError('R2D_UNAVAILABLE', 'injected'))
+
+  await t.throwsAsync(store.compact(), { message: 'injected' })
+  t.deepEqual(await store.usage(), before)
+
+  committer.mutate = mutate
+  await store.compact()
+  t.is((await store.usage()).files, 0)
 })

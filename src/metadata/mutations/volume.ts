@@ -66,6 +66,24 @@ export async function setVolumeState(
   transaction.put(volumeKey(number), encodeVolumeRecord({ ...record, state: to }))
 }
 
+export interface ConfirmVolume {
+  number: number
+}
+
+/**
+ * Changes nothing, and is durable when it resolves: no commit of before it comes to be there later. One that failed may be in the journal
+ * alone, where a start would find it, until another commit has taken its place.
+ */
+export async function confirmVolume(
+  transaction: Transaction,
+  { number }: ConfirmVolume
+): Promise<void> {
+  const key = volumeKey(number)
+  const row = await transaction.get(key)
+  if (row === undefined) transaction.delete(key)
+  else transaction.put(key, row.value)
+}
+
 async function requireVolume(transaction: Transaction, number: number): Promise<VolumeRecord> {
   const row = await transaction.get(volumeKey(number))
   if (row !== undefined) return decodeVolumeRecord(row.value)

@@ -159,3 +159,34 @@ test('a term begins only with a commit, and goes on where the one before ended',
   await requireRebuildable(place)
   await second.leave()
 })
+
+for (const isFollowed of [false, true]) {
+  test(`a commit that failed in the engine is ${isFollowed ? 'gone once another has succeeded' : 'found in the journal by a start'}`, async t => {
+    const place = await makePlace(t)
+    const { engine } = place
+    let isBroken = false
+    const breaking: Engine = {
+      name: engine.name,
+      handle: engine.handle,
+      get: key => engine.get(key),
+      getMany: keys => engine.getMany(keys),
+      scan: range => engine.scan(range),
+      scanValues: range => engine.scanValues(range),
+      commit: each => (isBroken ? Promise.reject(new RangeError('injected')) : engine.commit(each)),
+      [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]()
+    }
+    const journaled = await openJournal({ ...place, engine: breaking })
+    await journaled.commit(batch('a'))
+    isBroken = true
+    await t.throwsAsync(journaled.commit(batch('failed')), { message: 'injected' })
+    isBroken = false
+    if (isFollowed) await journaled.commit(batch('b'))
+    t.is(await engine.get(Buffer.from('xfailed')), undefined)
+    await journaled.leave()
+
+    const next = await openJournal(place)
+    t.is((await engine.get(Buffer.from('xfailed'))) === undefined, isFollowed)
+    await requireRebuildable(place)
+    await next.leave()
+  })
+}
