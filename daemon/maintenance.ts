@@ -126,8 +126,8 @@ export class Maintenance {
       log,
       retire,
       leaveIdle,
-      onDamage: damaged => {
-        onFault(toReport({ kind: 'read', ...damaged }))
+      onFault: fault => {
+        onFault(toReport(fault))
       }
     })
     for (const work of works) this.#workers.start(work)

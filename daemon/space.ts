@@ -10,7 +10,6 @@ import assert from 'node:assert/strict'
 import type { Logger } from 'pino'
 import type { CompactionStatus } from '../src/control/protocol.ts'
 import { takeCensus } from '../src/maintenance/census.ts'
-import type { DamagedReplica } from '../src/maintenance/compact-segment.ts'
 import { Compactor } from '../src/maintenance/compactor.ts'
 import { Pace } from '../src/maintenance/pace.ts'
 import { Releaser } from '../src/maintenance/release.ts'
@@ -20,7 +19,7 @@ import type { Engine } from '../src/metadata/engine.ts'
 import { OperationEpochs, OperationRegister } from '../src/metadata/operation-register.ts'
 import type { ExtentWriter } from '../src/storage/extent-writer.ts'
 import { SealedSegments, type SegmentPlace } from '../src/storage/sealed-segments.ts'
-import type { VolumeSet } from '../src/storage/volume-set.ts'
+import type { VolumeFault, VolumeSet } from '../src/storage/volume-set.ts'
 import type { BackgroundWork } from './background-worker.ts'
 
 export interface SpaceSettings {
@@ -43,7 +42,7 @@ export interface SpaceParts {
   retire: (place: SegmentPlace) => void
   /** Of the threads that serve. */
   leaveIdle: (place: SegmentPlace, idleMs: number) => void
-  onDamage: (damaged: DamagedReplica) => void
+  onFault: (fault: VolumeFault) => void
 }
 
 /** A round that finds nothing is one seek, milliseconds. */
@@ -128,7 +127,10 @@ export class Space {
       writes: this.register,
       pace: new Pace(settings.bytesPerSecond),
       retire: parts.retire,
-      onDamage: parts.onDamage,
+      onDamage: damaged => {
+        parts.onFault({ kind: 'read', ...damaged })
+      },
+      onFault: parts.onFault,
       onFreed: records => {
         this.ledger.addFreed(records)
       },
@@ -144,13 +146,13 @@ export class Space {
   }
 
   async #release(
-    { metadata, volumes, log }: SpaceParts,
+    { metadata, volumes, log, onFault }: SpaceParts,
     releaser: Releaser,
     signal: AbortSignal
   ): Promise<void> {
     if (performance.now() >= this.#nextCensus) {
       const { sealed, ledger } = this
-      if (!(await takeCensus({ metadata, volumes, sealed, ledger }, signal))) return
+      if (!(await takeCensus({ metadata, volumes, sealed, ledger, onFault }, signal))) return
       this.#nextCensus = performance.now() + censusIntervalMs
       this.#counted.resolve(undefined)
     }

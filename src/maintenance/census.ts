@@ -8,9 +8,10 @@
 import type { Engine } from '../metadata/engine.ts'
 import type { Replica } from '../storage/replica.ts'
 import type { SealedSegments, SegmentPlace } from '../storage/sealed-segments.ts'
+import { errnoOf } from '../file.ts'
 import { sizeOfSegment } from '../storage/segment-files.ts'
 import { recordSize } from '../storage/segment-format.ts'
-import type { VolumeSet } from '../storage/volume-set.ts'
+import { describe, type VolumeFault, type VolumeSet } from '../storage/volume-set.ts'
 import { extentPages } from './extent-pages.ts'
 import { nameOf, type SpaceLedger } from './space-ledger.ts'
 
@@ -19,11 +20,12 @@ export interface CensusWork {
   volumes: VolumeSet
   sealed: SealedSegments
   ledger: SpaceLedger
+  onFault: (fault: VolumeFault) => void
 }
 
 /** Whether it was taken to its end. */
 export async function takeCensus(
-  { metadata, volumes, sealed, ledger }: CensusWork,
+  { metadata, volumes, sealed, ledger, onFault }: CensusWork,
   signal: AbortSignal
 ): Promise<boolean> {
   const places = sealed.settled()
@@ -41,11 +43,22 @@ export async function takeCensus(
   for (const place of places) {
     const volume = volumes.byNumber(place.volume)
     if (volume === undefined || volume.state === 'failed') continue
-    const size = await sizeOfSegment(volumes.files, volume.path, place.segment)
-    if (size === undefined) sealed.forget(place)
-    else ledger.count(place, { size, live: live.get(nameOf(place)) ?? 0 })
+    try {
+      const size = await sizeOfSegment(volumes.files, volume.path, place.segment)
+      if (size === undefined) sealed.forget(place)
+      else ledger.count(place, { size, live: live.get(nameOf(place)) ?? 0 })
+    } catch (error) {
+      onFault(faultOf(place, error))
+    }
   }
   return true
+}
+
+/** What one file's disk does keeps no other from being looked at. Throws what is no error of a disk. */
+export function faultOf({ volume, segment }: SegmentPlace, error: unknown): VolumeFault {
+  const errno = errnoOf(error)
+  if (errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) throw error
+  return { kind: 'read', volume, segment, reason: describe(error), errno }
 }
 
 export interface ReplicaNamed {

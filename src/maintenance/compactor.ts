@@ -7,11 +7,17 @@
  */
 
 import type { Engine } from '../metadata/engine.ts'
+import type { VolumeFault } from '../storage/volume-set.ts'
 import type { SealedSegments, SegmentPlace } from '../storage/sealed-segments.ts'
 import { sizeOfSegment } from '../storage/segment-files.ts'
 import { segmentHeaderSize } from '../storage/segment-format.ts'
-import { replicasIn } from './census.ts'
-import { compactSegment, unlinkSegment, type CompactionWork } from './compact-segment.ts'
+import { faultOf, replicasIn } from './census.ts'
+import {
+  compactSegment,
+  unlinkSegment,
+  type Compaction,
+  type CompactionWork
+} from './compact-segment.ts'
 import { nameOf, type SpaceLedger } from './space-ledger.ts'
 
 /** On a full volume every byte counts. */
@@ -26,6 +32,8 @@ export interface CompactorWork extends Omit<CompactionWork, 'metadata'> {
   ledger: SpaceLedger
   /** Dead part of a segment from which it is compacted: above 0, at most 1. */
   deadShare: number
+  /** A segment's file cannot be used: others are gone on with. */
+  onFault: (fault: VolumeFault) => void
   /** Whoever appends to the segment leaves it, if it has been idle for long enough. */
   leaveIdle: (place: SegmentPlace) => void
   /** Milliseconds since the epoch. */
@@ -77,7 +85,7 @@ export class Compactor {
     for (const place of await this.#chosen()) {
       if (signal.aborted) return figures
       if (!(await this.#hasRoom(place))) continue
-      const { outcome, moved } = await compactSegment(this.#work, place, signal)
+      const { outcome, moved } = await this.#compact(place, signal)
       figures.moved += moved
       this.total.moved += moved
       if (outcome === 'removed') this.#removed(place, moved, figures)
@@ -87,6 +95,15 @@ export class Compactor {
     if (unclear.length > 0) await this.#settle(unclear, figures, signal)
     await this.#leaveIdle()
     return figures
+  }
+
+  async #compact(place: SegmentPlace, signal: AbortSignal): Promise<Compaction> {
+    try {
+      return await compactSegment(this.#work, place, signal)
+    } catch (error) {
+      this.#work.onFault(faultOf(place, error))
+      return { outcome: 'held', moved: 0 }
+    }
   }
 
   /** Most of it dead first. */
@@ -122,7 +139,14 @@ export class Compactor {
     const { sealed, ledger, volumes } = this.#work
     if (ledger.sizeOf(place) !== undefined) return true
 
-    const size = await sizeOfSegment(volumes.files, volumePath, place.segment)
+    let size: number | undefined
+    try {
+      size = await sizeOfSegment(volumes.files, volumePath, place.segment)
+    } catch (error) {
+      this.#work.onFault(faultOf(place, error))
+      this.#hold(place)
+      return false
+    }
     if (size === undefined) {
       sealed.forget(place)
       ledger.forget(place)
@@ -152,8 +176,13 @@ export class Compactor {
         this.#hold(place)
         continue
       }
-      await unlinkSegment(this.#work, volume, place)
-      this.#removed(place, 0, figures)
+      try {
+        await unlinkSegment(this.#work, volume, place)
+        this.#removed(place, 0, figures)
+      } catch (error) {
+        this.#work.onFault(faultOf(place, error))
+        this.#hold(place)
+      }
     }
   }
 
@@ -162,7 +191,10 @@ export class Compactor {
     for (const place of sealed.open()) {
       const volume = volumes.byNumber(place.volume)
       if (volume === undefined || volume.state === 'failed') continue
-      const size = await sizeOfSegment(volumes.files, volume.path, place.segment)
+      // A writer has it open: if the disk fails, that is met there.
+      const size = await sizeOfSegment(volumes.files, volume.path, place.segment).catch(
+        () => undefined
+      )
       if (size === undefined) continue
       ledger.setSize(place, size)
       if (ledger.deadOf(place) > 0 && ledger.deadShare(place) >= deadShare) leaveIdle(place)

@@ -42,7 +42,13 @@ export class SealedSegments {
   async addExisting(volumes: VolumeSet): Promise<void> {
     for (const volume of volumes.all()) {
       if (volume.state === 'failed') continue
-      for (const segment of await listSegments(volumes.files, volume.path)) {
+      let segments: number[] = []
+      try {
+        segments = await listSegments(volumes.files, volume.path)
+      } catch (error) {
+        volumes.markFailed(volume, error)
+      }
+      for (const segment of segments) {
         const place = { volume: volume.number, segment }
         this.#sealed.set(nameOf(place), { ...place, epoch: 0 })
       }

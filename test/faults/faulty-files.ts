@@ -26,9 +26,9 @@ export class FaultyFiles extends WrappedFiles {
     this.#fail(operation === 'create' ? this.faults.write : this.faults.open, path)
   }
 
-  override list(path: string): Promise<string[]> {
+  override async list(path: string): Promise<string[]> {
     this.#fail(this.faults.list, path)
-    return super.list(path)
+    return await super.list(path)
   }
 
   override async space(path: string): Promise<{ device: number; free: number; total: number }> {

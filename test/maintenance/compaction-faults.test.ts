@@ -1,10 +1,12 @@
 // Compaction where a volume is full, a file cannot be opened, or the metadata does not commit.
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { R2dError } from '../../src/errors.ts'
 import { decodeExtentRecord, type Replica } from '../../src/metadata/extent-record.ts'
 import { extentRange } from '../../src/metadata/keys.ts'
+import { segmentsName } from '../../src/storage/superblock.ts'
 import { bucket, contentOf, MiB, SpaceStore } from './space-store.ts'
 
 async function openStore(t: ExecutionContext): Promise<SpaceStore> {
@@ -77,4 +79,35 @@ test('no segment goes while nothing is committed: a commit that failed may name 
   committer.mutate = mutate
   await store.compact()
   t.is((await store.usage()).files, 0)
+})
+
+test('a segment that cannot be opened is told, and keeps no other from being counted or compacted', async t => {
+  const store = await openStore(t)
+  await writeSegments(store, 16, 'odd')
+  const [bad] = await places(store)
+  assert(bad !== undefined)
+  const path = store.segmentPath(bad)
+  store.files.faults.open = { path, errno: 'EIO' }
+
+  t.true((await store.compact()).segments > 0)
+  t.like(store.faults, [{ kind: 'read', volume: bad.volume, segment: bad.segment, errno: 'EIO' }])
+  t.is((await store.compact()).segments, 0)
+  t.is(store.faults.length, 1)
+  await store.census()
+  t.is(store.faults.length, 2)
+
+  store.files.faults = {}
+  await store.census()
+  t.is((await store.compact()).segments, 1)
+  for (let n = 0; n < 16; n += 2) assert((await store.get(`odd-${n}`)).equals(contentOf(MiB, n)))
+})
+
+test('a volume whose segments cannot be listed at the start has failed, and the others are used', async t => {
+  const store = await openStore(t)
+  await store.put('kept', contentOf(MiB, 1))
+  store.files.faults.list = { path: join('volume-1', segmentsName), errno: 'EIO' }
+  await store.reopen()
+
+  t.is(store.opened.volumes.byNumber(1)?.state, 'failed')
+  t.true((await store.get('kept')).equals(contentOf(MiB, 1)))
 })

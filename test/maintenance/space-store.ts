@@ -13,6 +13,7 @@ import { OperationRegister } from '../../src/metadata/operation-register.ts'
 import { ExtentWriter } from '../../src/storage/extent-writer.ts'
 import { segmentName } from '../../src/storage/segment-format.ts'
 import type { SegmentPlace } from '../../src/storage/sealed-segments.ts'
+import type { VolumeFault } from '../../src/storage/volume-set.ts'
 import { segmentsName } from '../../src/storage/superblock.ts'
 import { FaultyFiles } from '../faults/faulty-files.ts'
 import {
@@ -37,6 +38,7 @@ export class SpaceStore {
   readonly home: TestHome
   readonly damaged: DamagedReplica[] = []
   readonly files = new FaultyFiles()
+  readonly faults: VolumeFault[] = []
   #engine: EngineName
   #open: TestStore | undefined
   #ledger = new SpaceLedger()
@@ -104,7 +106,8 @@ export class SpaceStore {
     this.#ledger = new SpaceLedger()
     this.#makeWorkers()
     const { metadata } = context
-    await takeCensus({ metadata, volumes, sealed, ledger: this.#ledger }, this.#signal)
+    const onFault = this.#onFault
+    await takeCensus({ metadata, volumes, sealed, ledger: this.#ledger, onFault }, this.#signal)
   }
 
   async compact(): Promise<CompactionFigures> {
@@ -154,6 +157,10 @@ export class SpaceStore {
     return usage
   }
 
+  readonly #onFault = (fault: VolumeFault): void => {
+    this.faults.push(fault)
+  }
+
   async #start(): Promise<void> {
     const path = join(this.home.path, 'metadata')
     const engine = await openEngine({ engine: this.#engine, path, handle: undefined })
@@ -188,6 +195,7 @@ export class SpaceStore {
         reader.retire(place)
       },
       onDamage: each => this.damaged.push(each),
+      onFault: this.#onFault,
       onFreed,
       sealed,
       ledger,
