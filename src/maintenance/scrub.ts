@@ -225,12 +225,20 @@ export class Scrub {
 
   async #advance(change: Partial<ScrubRecord>, extentIds: Buffer[] = []): Promise<void> {
     const { committer, now, onNoted } = this.#options
-    this.#record = {
-      ...this.#record,
+    const before = this.#record
+    const record = {
+      ...before,
       ...change,
-      noted: (change.noted ?? this.#record.noted) + extentIds.length
+      noted: (change.noted ?? before.noted) + extentIds.length
     }
-    await committer.mutate('advanceScrub', { record: this.#record, extentIds, now: now() })
+    this.#record = record
+    try {
+      await committer.mutate('advanceScrub', { record, extentIds, now: now() })
+    } catch (error) {
+      // What was found is not noted, as far as is known: the next round reads it again.
+      if (this.#record === record) this.#record = before
+      throw error
+    }
     if (extentIds.length > 0) onNoted()
   }
 

@@ -150,3 +150,25 @@ test('a scrub row decodes to what was encoded', t => {
   t.is(bytes.toString('hex'), '1801' + '01' + '010203040506070809' + '01' + '01020304')
   t.deepEqual(decodeScrubRecord(bytes), record)
 })
+
+test('what is found while nothing is committed is found again by the next round', async t => {
+  const store = await openRepairStore(t)
+  const made = await store.write(70_000, 2)
+  const [replica] = made.replicas
+  assert(replica !== undefined)
+  const place = { path: store.pathOf(replica), offset: replica.offset }
+  await damages['a bit of the payload']({ ...place, payloadSize: sealedSize(70_000) }, 0.4)
+  const scrub = await Scrub.open(options(store, 0))
+  await scrub.start()
+  const { committer } = store.work
+  const mutate = committer.mutate.bind(committer)
+  committer.mutate = () => Promise.reject(new RangeError('injected'))
+  await t.throwsAsync(scrub.round(never), { message: 'injected' })
+
+  committer.mutate = mutate
+  await scrub.round(never)
+
+  t.like(scrub.figures, { state: 'done', noted: 1 })
+  await new Repairs(options(store)).round(never)
+  await requireWhole(store, made, 2)
+})
