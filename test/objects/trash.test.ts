@@ -169,3 +169,19 @@ test('a clock that was set back ends nothing before it began', async t => {
   t.is(found?.removed, found?.since)
   t.deepEqual(await store.contents(bucket), { k: 'second' })
 })
+
+test('a version that is brought back and let go of twice within a millisecond is released as often', async t => {
+  const store = await open(t)
+  const { context } = store.open
+  await store.put(bucket, 'k', 'content')
+  await store.open.store.delete(bucket, ['k'])
+  const [found] = await store.trash(bucket)
+  const id = found?.id ?? ''
+  await setTrashPolicy(store.context, bucket, { mode: 'off', seconds: 0 })
+  for (let n = 0; n < 3; n++) {
+    await restoreFromTrash(store.context, { bucket, id })
+    await store.open.store.delete(bucket, ['k'])
+  }
+
+  t.is((await assertExactReferences(context.metadata)).discards, 3)
+})

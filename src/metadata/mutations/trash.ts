@@ -13,6 +13,7 @@ import { R2dError } from '../../errors.ts'
 import { encodeBucketRecord, type BucketRecord } from '../bucket-record.ts'
 import {
   bucketKey,
+  discardKey,
   normalizeKey,
   objectKey,
   parseTrashKey,
@@ -45,7 +46,14 @@ export async function retire(
   { object, cause, now }: { object: ObjectRecord; cause: TrashCause; now: number }
 ): Promise<void> {
   if (bucket.trashMode !== 'keep') {
-    discard(transaction, object.versionId, object.manifest, now)
+    // A version that was brought back may have been let go of in this millisecond before.
+    let released = now
+    while (
+      object.restored !== undefined &&
+      (await transaction.get(discardKey(released, object.versionId))) !== undefined
+    )
+      released++
+    discard(transaction, object.versionId, object.manifest, released)
     return
   }
 
