@@ -7,7 +7,8 @@ import { sealedSize } from '../../src/crypto/frame-cipher.ts'
 import { frameSize } from '../../src/limits.ts'
 import { repairExtent } from '../../src/maintenance/repair-extent.ts'
 import { decodeExtentRecord, encodeExtentRecord } from '../../src/metadata/extent-record.ts'
-import { extentKey } from '../../src/metadata/keys.ts'
+import { extentKey, volumeKey } from '../../src/metadata/keys.ts'
+import { encodeVolumeRecord } from '../../src/metadata/volume-record.ts'
 import { damageNames, damages, type Damage } from './damage.ts'
 import { openRepairStore, requireWhole, type RepairStore } from './repair-store.ts'
 
@@ -245,4 +246,25 @@ test('repairs of one extent at once leave it whole, whichever of them commits', 
   t.is(outcomes.filter(outcome => outcome?.kind === 'repaired').length, 1)
   t.is(outcomes.filter(outcome => outcome?.kind === 'whole').length, 3)
   await requireWhole(store, made, 2)
+})
+
+test('nothing is given up for a replica whose volume is lost by then', async t => {
+  const store = await openRepairStore(t, { volumeCount: 2, replicaCount: 1 })
+  const { volumes, descriptions } = store.volumes
+  const made = await store.write(1000, 2)
+  const [first, second] = descriptions
+  assert(first !== undefined && second !== undefined)
+  await volumes.update([first, { ...second, recorded: 'draining' }])
+  const { committer } = store.work
+  const mutate = committer.mutate.bind(committer)
+  committer.mutate = async (name, parameters) => {
+    const { id, path, location, failureDomain } = first
+    const value = encodeVolumeRecord({ id, path, location, failureDomain, state: 'lost' })
+    await store.engine.commit({ checks: [], puts: [{ key: volumeKey(1), value }], deletes: [] })
+    return mutate(name, parameters)
+  }
+
+  t.is(await repairExtent(store.work, made.extent.id), undefined)
+
+  t.deepEqual((await store.row(made.extent.id))?.replicas, made.replicas)
 })

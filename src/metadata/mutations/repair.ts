@@ -16,7 +16,7 @@ import {
 import { extentKey, repairKey } from '../keys.ts'
 import { decodeRepairRecord, encodeRepairRecord } from '../repair-record.ts'
 import type { Transaction } from '../transaction.ts'
-import { admitReplicas } from './volume.ts'
+import { admitReplicas, areLost } from './volume.ts'
 
 export interface SetReplicas {
   /** 16 bytes. */
@@ -50,6 +50,9 @@ export async function setReplicas(
   // A copy on a volume that began to be emptied meanwhile would stay behind.
   const { admitted, mayStay } = await admitReplicas(transaction, added)
   if (admitted.length < added.length || !mayStay) return 'changed'
+  // What is given up rests on those that stay: a volume that was lost meanwhile has none of them.
+  const stays = to.filter(replica => !added.includes(replica))
+  if (await areLost(transaction, stays)) return 'changed'
 
   const noted = await transaction.get(repairKey(extentId))
   if (noted !== undefined && (isWhole || record === undefined)) {

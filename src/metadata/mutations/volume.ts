@@ -109,3 +109,16 @@ export async function admitReplicas(
   }
   return { admitted, mayStay }
 }
+
+/** Whether one of them is on a volume whose content counts for nothing by now. */
+export async function areLost(
+  transaction: Transaction,
+  replicas: readonly Replica[]
+): Promise<boolean> {
+  for (const { volume } of replicas) {
+    const row = await transaction.get(volumeKey(volume))
+    const state = row === undefined ? 'active' : decodeVolumeRecord(row.value).state
+    if (state === 'lost' || state === 'removed') return true
+  }
+  return false
+}
