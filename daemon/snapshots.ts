@@ -99,7 +99,11 @@ export class Snapshots {
     try {
       const [key = newJournalKey(volumes.now())] = keys
       const snapshot = await this.#write(key, signal)
-      const pruned = await prune(places, { ...source, keys: [...keys, key] }, snapshot)
+      const pruned = await prune(
+        places,
+        { ...source, keys: [...keys, key] },
+        { newest: snapshot, began: performance.timeOrigin }
+      )
       this.#newest = snapshot
       this.#failed = undefined
       this.#done = wanted

@@ -8,7 +8,12 @@
 import { dirname } from 'node:path'
 import type { FileSystem } from '../../file.ts'
 import { isSuperfluous, listJournalFiles, type JournalVolume } from './journal-files.ts'
-import { listSnapshots, type Snapshot, type SnapshotSource } from './snapshot-format.ts'
+import {
+  listSnapshots,
+  snapshotNumber,
+  type Snapshot,
+  type SnapshotSource
+} from './snapshot-format.ts'
 
 const keptCount = 2
 
@@ -18,11 +23,14 @@ export interface Pruned {
   bytes: number
 }
 
-/** After `newest` was written and read back, by the one who writes snapshots. */
+/**
+ * After `newest` was written and read back. Who commits may be writing a snapshot of its own meanwhile: one without an end that was begun at
+ * `began`, milliseconds since the epoch, or later, is not taken for one that a crash cut short.
+ */
 export async function prune(
   volumes: readonly JournalVolume[],
   source: SnapshotSource,
-  newest: Snapshot
+  { newest, began }: { newest: Snapshot; began: number }
 ): Promise<Pruned> {
   const { files, storeId } = source
   const { found, incomplete } = await listSnapshots(volumes, source)
@@ -33,7 +41,8 @@ export async function prune(
   const older = found.filter(each => !isNewest(each))
   const kept = [newest, ...older.slice(0, keptCount - 1)]
   const dropped = older.slice(keptCount - 1)
-  const copies = [...dropped.flatMap(each => each.copies), ...incomplete]
+  const abandoned = incomplete.filter(({ path }) => !(snapshotNumber(path) >= began))
+  const copies = [...dropped.flatMap(each => each.copies), ...abandoned]
   const floor = Math.min(...kept.map(({ sequence }) => sequence))
 
   const journal = (await listJournalFiles(volumes, storeId, files)).found

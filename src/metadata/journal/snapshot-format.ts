@@ -19,7 +19,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { recordOverhead } from '../../crypto/record-cipher.ts'
 import type { FileSystem } from '../../file.ts'
 import { decodeSnapshotHeader, fileHeaderSize } from './file-header.ts'
@@ -70,6 +70,11 @@ export interface Snapshot extends SnapshotEnd {
 /** 12 hex digits. */
 export function snapshotFileName(number: number): string {
   return `${number.toString(16).padStart(12, '0')}.snapshot`
+}
+
+/** When it was begun, milliseconds since the epoch. */
+export function snapshotNumber(path: string): number {
+  return Number.parseInt(basename(path, '.snapshot'), 16)
 }
 
 export function encodeSnapshotEnd(end: SnapshotEnd): Buffer {

@@ -120,7 +120,8 @@ async function takeSnapshot(engine: Engine, volumes: VolumeSet, random: Random):
     copies,
     random: () => random.below(1000) / 1000
   })
-  await prune(journalVolumes(volumes), { files: volumes.files, storeId, keys }, snapshot)
+  const source = { files: volumes.files, storeId, keys }
+  await prune(journalVolumes(volumes), source, { newest: snapshot, began: Infinity })
 }
 
 /** But for the position, which says where a commit came from. */

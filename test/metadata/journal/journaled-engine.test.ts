@@ -4,9 +4,17 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import type { Batch, Engine } from '../../../src/metadata/engine.ts'
-import { JournaledEngine, readPosition } from '../../../src/metadata/journal/journaled-engine.ts'
+import { readJournalKeys } from '../../../src/metadata/journal/journal-key.ts'
+import {
+  JournaledEngine,
+  journalVolumes,
+  readPosition
+} from '../../../src/metadata/journal/journaled-engine.ts'
+import { prune } from '../../../src/metadata/journal/prune.ts'
+import { writeSnapshot } from '../../../src/metadata/journal/snapshot-writer.ts'
 import { openRocksDb } from '../../../src/metadata/rocksdb.ts'
 import { commitNumberKey } from '../../../src/metadata/versioned-value.ts'
 import { createVolume } from '../../../src/storage/superblock.ts'
@@ -190,3 +198,63 @@ for (const isFollowed of [false, true]) {
     await next.leave()
   })
 }
+
+test('a snapshot that the committer is writing is not taken for one that was cut short', async t => {
+  const place = await makePlace(t)
+  const { engine, volumes } = place
+  const journaled = await openJournal(place)
+  await journaled.commit(batch('a'))
+  const paths = volumes.all().map(({ path }) => path)
+  const masterKeys = [keyring.current.key]
+  const keys = await readJournalKeys(paths, { storeId, masterKeys }, volumes.files)
+  const [key] = keys
+  assert(key !== undefined)
+  const began = Date.now()
+  const own = {
+    volumes,
+    keyring,
+    key,
+    copies: { location: 'here', target: 2, minimum: 2 },
+    random: () => 0
+  }
+  const begun = Promise.withResolvers<undefined>()
+  const gate = Promise.withResolvers<undefined>()
+  const slow: Pick<Engine, 'scan'> = {
+    scan: range => {
+      const cursor = engine.scan(range)
+      let reads = 0
+      return {
+        read: async count => {
+          // The first is of the position.
+          if (reads++ > 0) {
+            begun.resolve(undefined)
+            await gate.promise
+          }
+          return cursor.read(count)
+        },
+        seek: to => {
+          cursor.seek(to)
+        },
+        [Symbol.asyncDispose]: () => cursor[Symbol.asyncDispose]()
+      }
+    }
+  }
+  const writing = writeSnapshot({ ...own, engine: slow })
+  await begun.promise
+  // The two are named by the clock.
+  await delay(2)
+
+  const newest = await writeSnapshot({ ...own, engine })
+  const source = { files: volumes.files, storeId, keys }
+  await prune(journalVolumes(volumes), source, { newest, began })
+  gate.resolve(undefined)
+
+  t.is((await writing).copies.length, 2)
+  t.deepEqual(
+    volumes.all().map(({ state }) => state),
+    ['active', 'active', 'active']
+  )
+  const after = Date.now() + 1000
+  t.is((await prune(journalVolumes(volumes), source, { newest, began: after })).snapshots, 1)
+  await journaled.leave()
+})
